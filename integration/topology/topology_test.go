@@ -1,0 +1,85 @@
+package topology_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/signalbox/signalbox/integration/topology"
+)
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	switch {
+	case os.Geteuid() == 0:
+	case os.Getenv("CI") == "true":
+		t.Fatal("CI must run this test as root")
+	default:
+		t.Skip("needs root: it makes network namespaces")
+	}
+}
+
+func TestNamedNamespaceIsRemadeAndRemoved(t *testing.T) {
+	needRoot(t)
+	const name = "sbx-topology-test"
+	first, err := topology.NewNamed(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := topology.NewNamed(name) // as after a kill
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat("/run/netns/" + name); !os.IsNotExist(err) {
+		t.Errorf("the name is still there: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCable(t *testing.T) {
+	needRoot(t)
+	a, b := namespace(t), namespace(t)
+	err := topology.Cable(
+		topology.End{Namespace: a, Name: "left", Address: netip.MustParsePrefix("10.9.0.1/24")},
+		topology.End{Namespace: b, Name: "right", Address: netip.MustParsePrefix("10.9.0.2/24")},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := a.Index("left")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.SetUp("left", false), a.Rename("left", "port")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.Index("port"); err != nil || got != index {
+		t.Errorf("Index(port) = %d, %v; want the ifindex that left had, %d", got, err, index)
+	}
+	if err := a.DeleteLink("port"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Link("right"); err == nil {
+		t.Error("the other end outlives the cable")
+	}
+}
+
+func namespace(t *testing.T) *topology.Namespace {
+	t.Helper()
+	n, err := topology.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}

@@ -1,0 +1,68 @@
+package traffic
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/signalbox/signalbox/integration/topology"
+	"golang.org/x/sys/unix"
+)
+
+// GRO sets generic receive offload of an interface (ethtool -K NAME gro on),
+// which gives a veth the NAPI context that XDP frames need.
+func GRO(n *topology.Namespace, name string, on bool) error {
+	value := make([]byte, 8) // struct ethtool_value: command, value
+	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_SGRO)
+	if on {
+		binary.NativeEndian.PutUint32(value[4:], 1)
+	}
+	if err := n.Do(func() error { return ethtool(name, value) }); err != nil {
+		return fmt.Errorf("interface %s: receive offload: %w", name, err)
+	}
+	return nil
+}
+
+// ethtool runs one command of include/uapi/linux/ethtool.h by
+// ioctl(SIOCETHTOOL), in the namespace of the calling thread.
+func ethtool(name string, value []byte) (err error) {
+	var request struct { // struct ifreq, with the pointer of its union
+		name  [unix.IFNAMSIZ]byte
+		value unsafe.Pointer
+		_     [16]byte
+	}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	request.value = unsafe.Pointer(&value[0])
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	runtime.KeepAlive(value)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// onCPU runs f on a thread that stays on one CPU; a negative number leaves the
+// choice to the kernel.
+func onCPU(cpu int, f func() error) error {
+	if cpu < 0 {
+		return f()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return fmt.Errorf("read the thread's CPUs: %w", err)
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("stay on CPU %d: %w", cpu, err)
+	}
+	return errors.Join(f(), unix.SchedSetaffinity(0, &before))
+}
