@@ -1,0 +1,29 @@
+package gnmi
+
+import (
+	"context"
+
+	gpbext "github.com/openconfig/gnmi/proto/gnmi_ext"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// refuseDepth refuses the depth extension where it means nothing: it is
+// defined for Get and Subscribe alone (gnmi-depth.md).
+func refuseDepth(extensions []*gpbext.Extension, rpc string) error {
+	for _, e := range extensions {
+		if e.GetDepth() != nil {
+			return status.Errorf(codes.InvalidArgument, "the depth extension applies to Get and Subscribe, not to %s", rpc)
+		}
+	}
+	return nil
+}
+
+// peerOf is the client's address for the log.
+func peerOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr.String()
+	}
+	return ""
+}

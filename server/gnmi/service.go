@@ -1,0 +1,108 @@
+package gnmi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// Version is the version of the gNMI specification that is served.
+const Version = "0.10.0"
+
+// MaxGetBytes bounds the answer to a Get, in octets of protobuf. A larger one
+// would have to be built as a whole in memory, more than once.
+const MaxGetBytes = 64 << 20
+
+// Telemetry answers what is read. telemetry.Engine satisfies it.
+type Telemetry interface {
+	Get(context.Context, *gpb.GetRequest) (*gpb.GetResponse, error)
+	// Subscribe serves one RPC until it is over, the context ends or send
+	// fails. Each value on polls, and for a POLL subscription its close, comes
+	// from the client. send takes the wire form of one SubscribeResponse and
+	// blocks while the client reads no further.
+	Subscribe(ctx context.Context, list *gpb.SubscriptionList, polls <-chan struct{}, send func(frame []byte) error) error
+}
+
+// Config carries out what is written. config.Store satisfies it.
+type Config interface {
+	Set(context.Context, *gpb.SetRequest) (*gpb.SetResponse, error)
+}
+
+// Service is the gNMI service of one element.
+type Service struct {
+	gpb.UnimplementedGNMIServer
+	telemetry Telemetry
+	config    Config
+	models    []*gpb.ModelData
+	log       *slog.Logger
+	readers   sync.WaitGroup // the goroutines that read from subscribers
+}
+
+// New builds the service. The models are what Capabilities tells.
+func New(telemetry Telemetry, config Config, models []*gpb.ModelData, log *slog.Logger) *Service {
+	return &Service{telemetry: telemetry, config: config, models: models, log: log}
+}
+
+// Wait returns when no goroutine of the service is left. It is called after
+// the gRPC server has ended every RPC.
+func (s *Service) Wait() { s.readers.Wait() }
+
+// Capabilities tells models, encodings and version (specification, 3.2).
+func (s *Service) Capabilities(_ context.Context, req *gpb.CapabilityRequest) (*gpb.CapabilityResponse, error) {
+	if err := refuseDepth(req.GetExtension(), "Capabilities"); err != nil {
+		return nil, err
+	}
+	return &gpb.CapabilityResponse{
+		SupportedModels:    s.models,
+		SupportedEncodings: []gpb.Encoding{gpb.Encoding_JSON_IETF, gpb.Encoding_JSON, gpb.Encoding_PROTO, gpb.Encoding_ASCII},
+		GNMIVersion:        Version,
+	}, nil
+}
+
+// Get answers one Notification for each path (specification, 3.3).
+func (s *Service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
+	resp, err := s.telemetry.Get(ctx, req)
+	if err != nil {
+		return nil, s.failed(ctx, "Get", err)
+	}
+	if size := proto.Size(resp); size > MaxGetBytes {
+		return nil, s.failed(ctx, "Get", tooLarge(size))
+	}
+	return resp, nil
+}
+
+// Set carries out one transaction (specification, 3.4).
+func (s *Service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse, error) {
+	if err := refuseDepth(req.GetExtension(), "Set"); err != nil {
+		return nil, err
+	}
+	resp, err := s.config.Set(ctx, req)
+	if err != nil {
+		return nil, s.failed(ctx, "Set", err)
+	}
+	return resp, nil
+}
+
+// failed turns an error into the status the client gets. What the client could
+// not have avoided is logged here, once.
+func (s *Service) failed(ctx context.Context, rpc string, err error) error {
+	st := Status(err)
+	level := slog.LevelDebug
+	switch st.Code() {
+	case codes.Internal, codes.Unknown, codes.DataLoss, codes.Aborted, codes.Unavailable:
+		level = slog.LevelError
+	}
+	s.log.Log(ctx, level, "request refused", "rpc", rpc, "peer", peerOf(ctx), "code", st.Code().String(), "err", err)
+	return st.Err()
+}
+
+func tooLarge(size int) error {
+	return status.Error(codes.ResourceExhausted, fmt.Sprintf(
+		"the answer has %d octets, the limit is %d: ask for less, or take it in pieces with Subscribe ONCE", size, MaxGetBytes))
+}
