@@ -1,0 +1,52 @@
+package server
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/signalbox/signalbox/server/gnmi"
+)
+
+// MaxReceiveBytes bounds one request, in octets: a whole configuration of
+// thousands of ports in one Set fits well. gRPC refuses a longer one with
+// RESOURCE_EXHAUSTED and names both numbers.
+const MaxReceiveBytes = 64 << 20
+
+const (
+	keepaliveTime     = 30 * time.Second // an idle connection is asked whether it lives
+	keepaliveTimeout  = 20 * time.Second // and closed when it does not answer
+	keepaliveMinimum  = time.Second      // clients may ask this often
+	connectionTimeout = 20 * time.Second // for the handshakes
+)
+
+// newGRPC builds the gRPC server with gNMI, health and reflection on it.
+// config nil is plain text.
+func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, log *slog.Logger) *grpc.Server {
+	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(gnmi.NewCodec()),
+		grpc.MaxRecvMsgSize(MaxReceiveBytes),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		// Collectors that ping often, and without a call, are not cut off.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinimum, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(gnmi.RecoverUnary(log)),
+		grpc.StreamInterceptor(gnmi.RecoverStream(log)),
+	}
+	if config != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(config)))
+	}
+	server := grpc.NewServer(options...)
+	gpb.RegisterGNMIServer(server, service)
+	healthpb.RegisterHealthServer(server, checks)
+	reflection.Register(server)
+	return server
+}
