@@ -1,0 +1,11 @@
+// Package netdev reads and writes the network interfaces of one namespace:
+// what they are, their attributes, what the kernel counts of them, and that
+// something about them changed.
+//
+// It speaks rtnetlink and the ethtool ioctl. It wants nothing of its own: what
+// an interface should be is decided by package datapath, and a [Watcher] only
+// says "look again". It creates and removes no interfaces.
+//
+// A [Conn] and a Watcher belong to the network namespace of the thread that
+// made them, whichever thread uses them later.
+package netdev
