@@ -128,7 +128,9 @@ func plainFile(pkg, body string) ([]byte, error) {
 // where the models lie, and packs the rest the same way each time.
 func packSchema(raw []byte) ([]byte, error) {
 	var root any
-	if err := json.Unmarshal(raw, &root); err != nil {
+	in := json.NewDecoder(bytes.NewReader(raw))
+	in.UseNumber() // ranges reach to 2^64-1
+	if err := in.Decode(&root); err != nil {
 		return nil, err
 	}
 	strip(root)
