@@ -82,30 +82,28 @@ func generate(src *models, tree *tree) (map[string][]byte, error) {
 	return files, nil
 }
 
-// generatedDirs are the folders that hold generated files, and the files in
-// them that are written by hand.
-var generatedDirs = map[string][]string{
-	"gen/oc":     {"doc.go", "oc_test.go"},
-	"gen/ocpath": {"ocpath.go", "ocpath_test.go"},
-}
-
-// stale lists the files in the generated folders that are neither generated
-// any more nor written by hand.
+// stale lists the files in the generated folders that an earlier run made and
+// this one does not. What is written by hand is none of them.
 func stale(files map[string][]byte) ([]string, error) {
 	var names []string
-	for dir, byHand := range generatedDirs {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, pattern := range []string{"gen/oc/*.go", "gen/ocpath/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
 			return nil, err
 		}
-		for _, e := range entries {
-			name := dir + "/" + e.Name()
-			if _, ok := files[name]; !ok && !slices.Contains(byHand, e.Name()) {
+		for _, name := range found {
+			if _, ok := files[name]; ok {
+				continue
+			}
+			content, err := os.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			if bytes.HasPrefix(content, []byte(generatedMark)) {
 				names = append(names, name)
 			}
 		}
 	}
-	slices.Sort(names)
 	return names, nil
 }
 
