@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/cmd/signalbox/internal/element"
+	"github.com/spf13/cobra"
+)
+
+func showCommand(f *clientFlags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "show",
+		Short: "Show interfaces, VLANs, addresses, counters or the configuration",
+	}
+	c.AddCommand(showInterfacesCommand(f), showVLANsCommand(f), showFDBCommand(f), showCountersCommand(f), showConfigCommand(f))
+	return c
+}
+
+// interfaceRow is a line of "show interfaces".
+type interfaceRow struct {
+	Name        string `json:"name"`
+	Admin       string `json:"admin-status"`
+	Oper        string `json:"oper-status"`
+	Kind        string `json:"kind,omitempty"`
+	Switch      string `json:"switch,omitempty"`
+	Mode        string `json:"mode,omitempty"`
+	VLANs       string `json:"vlans,omitempty"`
+	MTU         uint64 `json:"mtu"`
+	MAC         string `json:"mac-address,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+func showInterfacesCommand(f *clientFlags) *cobra.Command {
+	var switched bool
+	c := &cobra.Command{
+		Use:               "interfaces [NAME…]",
+		Aliases:           []string{"interface", "int"},
+		Short:             "Interfaces, their status and VLANs",
+		ValidArgsFunction: f.interfaceNames,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
+				tree, err := c.Collect(ctx, below("/interfaces/interface[name=%s]", names,
+					"state", "ethernet", "switch-port/state")...)
+				if err != nil {
+					return err
+				}
+				var rows []interfaceRow
+				for _, e := range tree.List("interfaces/interface") {
+					if row := newInterfaceRow(e); !switched || row.Switch != "" {
+						rows = append(rows, row)
+					}
+				}
+				if err := allFound(names, rows, func(r interfaceRow) string { return r.Name }); err != nil {
+					return err
+				}
+				return printRows(cmd, f, rows, interfaceColumns(), "no interface")
+			})
+		},
+	}
+	c.Flags().BoolVar(&switched, "switched", false, "only ports of a switch")
+	return c
+}
+
+func newInterfaceRow(e *element.Tree) interfaceRow {
+	return interfaceRow{
+		Name:        e.Key("name"),
+		Admin:       e.Text("state/admin-status"),
+		Oper:        e.Text("state/oper-status"),
+		Kind:        e.Text("switch-port/state/kind"),
+		Switch:      e.Text("switch-port/state/switch"),
+		Mode:        e.Text("ethernet/switched-vlan/state/interface-mode"),
+		VLANs:       carried(e),
+		MTU:         e.Uint("state/mtu"),
+		MAC:         e.Text("ethernet/state/mac-address"),
+		Description: e.Text("state/description"),
+	}
+}
+
+// carried writes the VLANs of a port: "10", "20,30..40 (native 10)", "all".
+func carried(e *element.Tree) string {
+	vlans := e.Text("switch-port/state/carried-vlans")
+	if e.True("switch-port/state/all-vlans") {
+		vlans = "all"
+	}
+	if native := e.Text("ethernet/switched-vlan/state/native-vlan"); native != "" {
+		vlans += fmt.Sprintf(" (native %s)", native)
+	}
+	return vlans
+}
+
+func interfaceColumns() []column[interfaceRow] {
+	return []column[interfaceRow]{
+		{title: "interface", value: func(r interfaceRow) any { return r.Name }},
+		{title: "admin", value: func(r interfaceRow) any { return status(r.Admin, "UP") }},
+		{title: "oper", value: func(r interfaceRow) any { return status(r.Oper, "UP") }},
+		{title: "kind", value: func(r interfaceRow) any { return r.Kind }},
+		{title: "switch", value: func(r interfaceRow) any { return r.Switch }},
+		{title: "mode", value: func(r interfaceRow) any { return r.Mode }},
+		{title: "vlans", value: func(r interfaceRow) any { return r.VLANs }},
+		{title: "mtu", value: func(r interfaceRow) any { return r.MTU }, right: true},
+		{title: "mac address", value: func(r interfaceRow) any { return r.MAC }},
+		{title: "description", value: func(r interfaceRow) any { return r.Description }},
+	}
+}
+
+// vlanRow is a line of "show vlans".
+type vlanRow struct {
+	Switch  string   `json:"switch"`
+	VLAN    uint64   `json:"vlan-id"`
+	Name    string   `json:"name,omitempty"`
+	Status  string   `json:"status"`
+	Members []string `json:"members"`
+}
+
+func showVLANsCommand(f *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:               "vlans",
+		Aliases:           []string{"vlan"},
+		Short:             "VLANs of each switch and the interfaces that carry them",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
+				tree, err := c.Collect(ctx, "/network-instances/network-instance/vlans/vlan/state")
+				if err != nil {
+					return err
+				}
+				var rows []vlanRow
+				for _, s := range tree.List("network-instances/network-instance") {
+					for _, v := range s.List("vlans/vlan") {
+						rows = append(rows, vlanRow{
+							Switch: s.Key("name"), VLAN: v.Uint("state/vlan-id"), Name: v.Text("state/name"),
+							Status: v.Text("state/status"), Members: append([]string{}, v.Texts("state/member")...),
+						})
+					}
+				}
+				return printRows(cmd, f, rows, []column[vlanRow]{
+					{title: "switch", value: func(r vlanRow) any { return r.Switch }},
+					{title: "vlan", value: func(r vlanRow) any { return r.VLAN }, right: true},
+					{title: "name", value: func(r vlanRow) any { return r.Name }},
+					{title: "status", value: func(r vlanRow) any { return status(r.Status, "ACTIVE") }},
+					{title: "members", value: func(r vlanRow) any { return strings.Join(r.Members, " ") }},
+				}, "no VLAN")
+			})
+		},
+	}
+}
+
+func showConfigCommand(f *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:               "config [PATH]",
+		Short:             "The configuration, or the part of it below a path, as JSON (RFC 7951)",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completePath,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := &gnmi.Path{}
+			if len(args) == 1 {
+				parsed, err := element.ParsePath(args[0])
+				if err != nil {
+					return err
+				}
+				path = parsed
+			}
+			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
+				answer, err := c.Get(ctx, gnmi.GetRequest_CONFIG, gnmi.Encoding_JSON_IETF, path)
+				if err != nil {
+					return err
+				}
+				for _, n := range answer.GetNotification() {
+					for _, u := range n.GetUpdate() {
+						if err := printJSON(cmd.OutOrStdout(), json.RawMessage(u.GetVal().GetJsonIetfVal())); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// below gives for each name, or for all where there is none, the paths of the
+// parts below it.
+func below(format string, names []string, parts ...string) []string {
+	if len(names) == 0 {
+		names = []string{"*"}
+	}
+	var paths []string
+	for _, name := range names {
+		name = strings.NewReplacer(`\`, `\\`, `]`, `\]`).Replace(name)
+		for _, part := range parts {
+			paths = append(paths, fmt.Sprintf(format, name)+"/"+part)
+		}
+	}
+	return paths
+}
+
+// allFound is an error where a name that was asked for has no row.
+func allFound[R any](names []string, rows []R, nameOf func(R) string) error {
+	have := map[string]bool{}
+	for _, r := range rows {
+		have[nameOf(r)] = true
+	}
+	var missing []string
+	for _, name := range names {
+		if !have[name] {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("no interface %s", strings.Join(missing, ", "))
+	}
+	return nil
+}

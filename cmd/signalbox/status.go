@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/signalbox/signalbox/cmd/signalbox/internal/element"
+	"github.com/spf13/cobra"
+)
+
+// statusReport is what "status" tells.
+type statusReport struct {
+	Address    string   `json:"address"`
+	Hostname   string   `json:"hostname"`
+	Version    string   `json:"software-version"`
+	GNMI       string   `json:"gnmi-version"`
+	Models     int      `json:"models"`
+	Configured string   `json:"last-configuration,omitempty"`
+	Interfaces int      `json:"interfaces"`
+	Up         int      `json:"interfaces-up"`
+	Ports      int      `json:"switch-ports"`
+	Switches   []string `json:"switches"`
+	Addresses  uint64   `json:"fdb-entries"`
+}
+
+func statusCommand(f *clientFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Tell whether an element serves, and what it has; fails where none does",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
+				if err := c.Healthy(ctx); err != nil {
+					return err
+				}
+				report, err := newStatusReport(ctx, c)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(cmd.OutOrStdout(), report)
+				}
+				return report.print(cmd)
+			})
+		},
+	}
+}
+
+func newStatusReport(ctx context.Context, c *element.Client) (*statusReport, error) {
+	capabilities, err := c.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := c.Collect(ctx, "/system/state", "/interfaces/interface/state/oper-status",
+		"/interfaces/interface/switch-port/state/switch", "/network-instances/network-instance/state",
+		"/network-instances/network-instance/fdb/state")
+	if err != nil {
+		return nil, err
+	}
+	r := &statusReport{
+		Address: c.Address(), Hostname: tree.Text("system/state/hostname"), Version: tree.Text("system/state/software-version"),
+		GNMI: capabilities.GetGNMIVersion(), Models: len(capabilities.GetSupportedModels()),
+		Configured: clockTime(tree.Text("system/state/last-configuration-timestamp")), Switches: []string{},
+	}
+	for _, e := range tree.List("interfaces/interface") {
+		r.Interfaces++
+		if e.Text("state/oper-status") == "UP" {
+			r.Up++
+		}
+		if e.Has("switch-port/state/switch") {
+			r.Ports++
+		}
+	}
+	for _, s := range tree.List("network-instances/network-instance") {
+		r.Switches = append(r.Switches, s.Key("name"))
+		r.Addresses += s.Uint("fdb/state/dynamic-entries") + s.Uint("fdb/state/static-entries")
+	}
+	return r, nil
+}
+
+// clockTime writes nanoseconds since 1970 as a time in this machine's zone.
+func clockTime(nanoseconds string) string {
+	n, err := strconv.ParseInt(nanoseconds, 10, 64)
+	if err != nil || n == 0 {
+		return ""
+	}
+	return time.Unix(0, n).Format(time.RFC3339)
+}
+
+func (r *statusReport) print(cmd *cobra.Command) error {
+	configured := r.Configured
+	if configured == "" {
+		configured = "never"
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), `%s serves at %s
+  software     %s, gNMI %s, %d models
+  configured   %s
+  interfaces   %d, %d up, %d of them switch ports
+  switches     %d, %d addresses in their databases
+`, r.Hostname, r.Address, r.Version, r.GNMI, r.Models, configured, r.Interfaces, r.Up, r.Ports, len(r.Switches), r.Addresses)
+	return err
+}
