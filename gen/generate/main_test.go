@@ -182,3 +182,42 @@ func lint(src *models, kind, data string) ([]byte, error) {
 	}
 	return said, err
 }
+
+// Each own module has a page that names each of its leaves and each value of
+// its enumerations.
+func TestPages(t *testing.T) {
+	src, err := openModels(upstream(t), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := loadTree(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(src.own, filepath.Join(ownDir, deviations+".yang")) {
+		module := moduleName(file)
+		page, err := os.ReadFile(filepath.Join(ownDir, module+".md"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, n := range tr.nodes[1:] {
+			if in, err := n.module(); err != nil || in != module || !n.leaf() {
+				continue
+			}
+			words := []string{n.name}
+			info, err := tr.typeOf(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range info.values {
+				words = append(words, v.name)
+			}
+			for _, word := range words {
+				if !bytes.Contains(page, []byte(word+"`")) {
+					t.Errorf("%s.md does not say what %s is (%s)", module, word, n.path())
+				}
+			}
+		}
+	}
+}
