@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * abi.h - the shapes that the program in the kernel and the element share.
+ *
+ * Each type stands here once; the Go types in gen/bpf are made from it. A
+ * change of meaning that leaves a shape as it is needs a new layout version
+ * (fastpath.LayoutVersion): the maps outlive the element that made them.
+ *
+ * Maps read or written: none.
+ */
+#ifndef SIGNALBOX_ABI_H
+#define SIGNALBOX_ABI_H
+
+#include <linux/types.h>
+
+#define MAX_PORTS	4096	/* port numbers 1..4095; 0 is none */
+#define MAX_SWITCHES	64	/* switch numbers 1..63; 0 is none */
+#define MAX_VLANS	4096	/* VLAN ids 0..4095 */
+#define MAX_FIDS	16384	/* filtering ids 1..16383; 0 is none */
+#define PORT_WORDS	(MAX_PORTS / 64)
+#define VLAN_WORDS	(MAX_VLANS / 64)
+
+/*
+ * Why a frame was dropped. spec.DropReason has the same order and says what
+ * each one means; a test compares the two.
+ */
+enum drop_reason {
+	DROP_NONE,
+	DROP_PORT_DOWN,
+	DROP_SWITCH_DISABLED,
+	DROP_MALFORMED,
+	DROP_MULTICAST_SOURCE,
+	DROP_SOURCE_IS_DEST,
+	DROP_TAG_MISMATCH,
+	DROP_INGRESS_VLAN,
+	DROP_UNTAGGED,
+	DROP_VLAN_SUSPENDED,
+	DROP_RESERVED_MAC,
+	DROP_EMPTY_PORT_LIST,
+	DROP_LOOPBACK,
+	DROP_EGRESS_VLAN,
+	DROP_EGRESS_DOWN,
+	DROP_TOO_BIG,
+	DROP_TRANSMIT,
+	NUM_DROP_REASONS,
+};
+
+/* Room for reasons to come without a new shape of the counters. */
+#define DROP_SLOTS	20
+
+/*
+ * One way of a set of port_of_ifindex: which port a kernel interface is.
+ * Both halves are written as one word.
+ */
+struct port_slot {
+	__u32 ifindex;	/* 0: free */
+	__u32 port;
+};
+
+#define INDEX_SETS	4096
+#define INDEX_WAYS	4
+
+struct port_set {
+	struct port_slot slot[INDEX_WAYS];
+};
+
+enum port_flags {
+	PORT_FORWARDING	= 1 << 0,	/* else each frame is dropped */
+	PORT_PEER	= 1 << 1,	/* leave by bpf_redirect_peer */
+	PORT_TRUNK	= 1 << 2,	/* takes tagged frames */
+};
+
+/*
+ * A port. `how` is written as one word, and decides alone about untagged
+ * frames; `tagged` bounds what a trunk takes and gives with a tag and holds
+ * no bit for the PVID.
+ */
+struct port_how {
+	__u32 flags;	/* enum port_flags */
+	__u16 sw;	/* switch number, 0: none */
+	__u16 pvid;	/* VLAN of untagged frames, 0: they are dropped */
+};
+
+struct port {
+	struct port_how how;
+	__u32 ifindex;	/* where frames leave; 0: nowhere */
+	__u32 mtu;	/* octets above the Ethernet header and its tag */
+	__u64 tagged[VLAN_WORDS];
+};
+
+enum switch_flags {
+	SWITCH_ENABLED	= 1 << 0,
+	SWITCH_LEARNING	= 1 << 1,
+	SWITCH_EXISTS	= 1 << 2,	/* for the element */
+};
+
+/* A switch. The element writes the first line, the program the second. */
+struct vswitch {
+	__u32 flags;		/* enum switch_flags */
+	__u32 ageing;		/* seconds, 0: never */
+	__u32 max_entries;	/* bound of `dynamic`, 0: none */
+	__u32 fixed;		/* static entries */
+	__u64 reserved[6];
+	__u32 dynamic;		/* learned entries; the element subtracts */
+	__u32 refused_at;	/* jiffies of the last event of a refusal */
+	__u64 moves;
+	__u64 refused;
+	__u64 reserved2[5];
+};
+
+enum fid_flags {
+	FID_SUSPENDED = 1 << 0,
+};
+
+/* A VLAN of a switch, at switch number << 12 | VLAN id; one word. */
+struct fid {
+	__u16 id;	/* 0: the VLAN does not exist on the switch */
+	__u16 flags;	/* enum fid_flags */
+	__u32 reserved;
+};
+
+/*
+ * Where a frame of a FID is flooded: bit p % 64 of ports[p / 64] for port p.
+ * Bit w of `summary` is set where ports[w] has a bit.
+ */
+struct flood_set {
+	__u64 summary;
+	__u16 sw;	/* whose FID this is, for the element: */
+	__u16 vlan;	/* switch number and VLAN id, 0: nobody's */
+	__u32 reserved;
+	__u64 ports[PORT_WORDS];
+};
+
+/*
+ * A bucket of the filtering database: four entries in one cache line.
+ *
+ *   key   bits 0-13   FID, never 0
+ *         bits 16-63  address, its first octet lowest; key 0: free
+ *   port  bits 0-11   port number
+ *         bit  16     static
+ *         0: being filled or being freed, nobody else's business
+ *   seen  low 32 bits of jiffies when the address was last noted
+ */
+#define FDB_BUCKETS	(1 << 19)
+#define FDB_WAYS	4
+#define FDB_STATIC	(1 << 16)
+#define FDB_PORT_MASK	0xfff
+/* Used entries at which an address looks for the emptier of its buckets. */
+#define FDB_CROWDED	2
+
+struct fdb_bucket {
+	__u64 key[FDB_WAYS];
+	__u32 port[FDB_WAYS];
+	__u32 seen[FDB_WAYS];
+};
+
+enum fdb_event_kind {
+	FDB_LEARNED = 1,
+	FDB_MOVED,
+	FDB_REFUSED_LIMIT,	/* the switch has max_entries */
+	FDB_REFUSED_FULL,	/* both buckets are full */
+};
+
+struct fdb_event {
+	__u64 key;
+	__u16 kind;	/* enum fdb_event_kind */
+	__u16 port;
+	__u16 old_port;	/* of FDB_MOVED */
+	__u16 reserved;
+};
+
+#define FDB_EVENTS_SIZE	(1 << 20)
+
+/* One direction of a port's counters: spec.Direction. */
+struct direction {
+	__u64 octets;
+	__u64 unicast;
+	__u64 multicast;
+	__u64 broadcast;
+	__u64 drops[DROP_SLOTS];
+};
+
+struct port_counters {
+	struct direction in;
+	struct direction out;
+};
+
+/*
+ * What was resolved for a flow: how its frames leave. The key is compared as
+ * three words; later stages (access lists, link aggregation, classes) widen
+ * it by the addresses and ports of layer 3 and 4.
+ */
+#define FLOW_SLOTS	4096
+
+enum out_flags {
+	OUT_PEER	= 1 << 0,	/* by bpf_redirect_peer */
+	OUT_TAGGED	= 1 << 1,	/* with a tag of `vlan` */
+};
+
+struct action {
+	__u32 ifindex;
+	__u32 mtu;
+	__u16 port;
+	__u16 vlan;
+	__u32 flags;	/* enum out_flags */
+};
+
+struct flow {
+	__u64 addresses;	/* destination, source octets 0-1 */
+	__u64 source;		/* source octets 2-5, ingress ifindex << 32 */
+	__u64 state;		/* generation, tag << 32 */
+	__u32 filled;		/* jiffies */
+	__u32 in_port;
+	struct action action;
+	__u64 reserved[2];
+};
+
+/* What belongs to the whole datapath; entry 0 of `globals`. */
+struct global {
+	__u32 generation;	/* a flow of another generation is void */
+	__u32 reserved;
+	__u64 events_lost;	/* no room in fdb_events */
+	__u64 reserved2[6];
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * cache.h - what was resolved for a flow of known unicast frames.
+ *
+ * A flow is void when the generation has changed since (configuration, a move,
+ * a deletion), and after half a second, so that its addresses are noted in the
+ * filtering database. It says nothing that the stages would not say again.
+ *
+ * Maps read: globals. Maps written: flow_cache.
+ */
+#ifndef SIGNALBOX_CACHE_H
+#define SIGNALBOX_CACHE_H
+
+#include "fdb.h"
+#include "maps.h"
+#include "parse.h"
+
+#define TAG_PRESENT	0x1000
+
+struct flow_key {
+	__u64 addresses;
+	__u64 source;
+	__u64 state;
+};
+
+/*
+ * flow_key must be taken before a stage looks at anything: a flow that was
+ * resolved while the generation changed is then void.
+ */
+static inline struct flow_key flow_key(const struct frame *f)
+{
+	__u32 zero = 0;
+	struct global *g = bpf_map_lookup_elem(&globals, &zero);
+	__u64 tag = f->tagged ? TAG_PRESENT | (f->tci & VID_MASK) : 0;
+	struct flow_key key = {
+		.addresses = f->word0,
+		.source = f->word1 | (__u64)f->ifindex << 32,
+		.state = (g ? READ_ONCE(g->generation) : 0) | tag << 32,
+	};
+
+	return key;
+}
+
+static inline struct flow *flow_slot(const struct flow_key *key)
+{
+	__u64 hash = (key->addresses ^ key->source) * 0x9e3779b97f4a7c15ULL;
+	__u32 at;
+
+	hash ^= key->addresses >> 24;
+	at = (hash ^ key->state >> 32) * 0xc2b2ae3d27d4eb4fULL >> 52;
+	return bpf_map_lookup_elem(&flow_cache, &at);
+}
+
+static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
+			    __u32 now)
+{
+	return flow->addresses == key->addresses &&
+	       flow->source == key->source && flow->state == key->state &&
+	       now - flow->filled < refresh_after && flow->in_port;
+}
+
+static inline void flow_fill(struct flow *flow, const struct flow_key *key,
+			     __u32 now, __u32 in_port, const struct action *act)
+{
+	flow->addresses = key->addresses;
+	flow->source = key->source;
+	flow->state = key->state;
+	flow->filled = now;
+	flow->in_port = in_port;
+	flow->action = *act;
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * fdb.h - the filtering database: where an address is, and learning it.
+ *
+ * An address has two buckets of four entries. Several CPUs and the element
+ * write at the same time without a lock:
+ *   - an entry is claimed by changing its key from 0, and counts when its
+ *     port is set; whoever finds its key a second time after the claim gives
+ *     the claim back;
+ *   - a move changes the port from the value that was read;
+ *   - only the element frees: first the port, then the key.
+ *
+ * Maps read: globals. Maps written: fdb, switches, fdb_events, globals.
+ */
+#ifndef SIGNALBOX_FDB_H
+#define SIGNALBOX_FDB_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* Jiffies per second, set at load. */
+const volatile __u32 hz = 250;
+
+/* An address is noted again after half a second: at most that is an age off. */
+#define refresh_after	(hz / 2)
+
+static inline __u64 fdb_key(__u64 mac, __u32 fid)
+{
+	return mac << 16 | fid;
+}
+
+/* fastpath/hash.go has the same arithmetic. */
+static inline __u32 fdb_first(__u64 key)
+{
+	return (key ^ key >> 32) * 0x9e3779b97f4a7c15ULL >> 45;
+}
+
+static inline __u32 fdb_second(__u64 key)
+{
+	return (key ^ key >> 29) * 0xc2b2ae3d27d4eb4fULL >> 45;
+}
+
+static inline struct fdb_bucket *fdb_bucket(__u32 at)
+{
+	return bpf_map_lookup_elem(&fdb, &at);
+}
+
+/* fdb_way is the entry of a key in a bucket, or FDB_WAYS. */
+static inline __u32 fdb_way(const struct fdb_bucket *b, __u64 key)
+{
+	if (READ_ONCE(b->key[0]) == key)
+		return 0;
+	if (READ_ONCE(b->key[1]) == key)
+		return 1;
+	if (READ_ONCE(b->key[2]) == key)
+		return 2;
+	if (READ_ONCE(b->key[3]) == key)
+		return 3;
+	return FDB_WAYS;
+}
+
+/* fdb_find looks in both buckets; NULL where the key is in neither. */
+static inline struct fdb_bucket *fdb_find(__u64 key, __u32 *way)
+{
+	struct fdb_bucket *b = fdb_bucket(fdb_first(key));
+
+	if (!b)
+		return NULL;
+	*way = fdb_way(b, key);
+	if (*way < FDB_WAYS)
+		return b;
+	b = fdb_bucket(fdb_second(key));
+	if (!b)
+		return NULL;
+	*way = fdb_way(b, key);
+	return *way < FDB_WAYS ? b : NULL;
+}
+
+/* fdb_port is where an address is, or 0. */
+static inline __u32 fdb_port(__u64 mac, __u32 fid)
+{
+	__u32 way;
+	struct fdb_bucket *b = fdb_find(fdb_key(mac, fid), &way);
+
+	if (!b)
+		return 0;
+	return READ_ONCE(b->port[way & (FDB_WAYS - 1)]) & FDB_PORT_MASK;
+}
+
+static inline void fdb_tell(__u64 key, __u16 kind, __u16 port, __u16 old)
+{
+	struct fdb_event *e = bpf_ringbuf_reserve(&fdb_events, sizeof(*e), 0);
+	struct global *g;
+	__u32 zero = 0;
+
+	if (e) {
+		e->key = key;
+		e->kind = kind;
+		e->port = port;
+		e->old_port = old;
+		e->reserved = 0;
+		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	g = bpf_map_lookup_elem(&globals, &zero);
+	if (g)
+		__sync_fetch_and_add(&g->events_lost, 1);
+}
+
+static inline void new_generation(void)
+{
+	__u32 zero = 0;
+	struct global *g = bpf_map_lookup_elem(&globals, &zero);
+
+	if (g)
+		__sync_fetch_and_add(&g->generation, 1);
+}
+
+/* fdb_refuse tells at most once a second for each switch. */
+static inline void fdb_refuse(struct vswitch *sw, __u64 key, __u16 kind,
+			      __u16 port, __u32 now)
+{
+	__sync_fetch_and_add(&sw->refused, 1);
+	if (now - READ_ONCE(sw->refused_at) < hz)
+		return;
+	WRITE_ONCE(sw->refused_at, now);
+	fdb_tell(key, kind, port, 0);
+}
+
+static inline __u32 fdb_used(const struct fdb_bucket *b)
+{
+	return (b->key[0] != 0) + (b->key[1] != 0) +
+	       (b->key[2] != 0) + (b->key[3] != 0);
+}
+
+static inline __u32 fdb_copies(const struct fdb_bucket *b, __u64 key)
+{
+	return (READ_ONCE(b->key[0]) == key) + (READ_ONCE(b->key[1]) == key) +
+	       (READ_ONCE(b->key[2]) == key) + (READ_ONCE(b->key[3]) == key);
+}
+
+/* fdb_claim takes a free entry of a bucket; FDB_WAYS where there is none. */
+static inline __u32 fdb_claim(struct fdb_bucket *b, __u64 key)
+{
+#pragma unroll
+	for (__u32 i = 0; i < FDB_WAYS; i++)
+		if (!READ_ONCE(b->key[i]) &&
+		    !__sync_val_compare_and_swap(&b->key[i], 0, key))
+			return i;
+	return FDB_WAYS;
+}
+
+/* fdb_insert learns an address that is not there. */
+static __attribute__((noinline)) int
+fdb_insert(struct vswitch *sw, __u64 key, __u32 port, __u32 now)
+{
+	struct fdb_bucket *a = fdb_bucket(fdb_first(key)), *b, *c;
+	__u32 max, way;
+
+	b = fdb_bucket(fdb_second(key));
+	if (!sw || !a || !b)
+		return 0;
+	max = sw->max_entries;
+	if (__sync_fetch_and_add(&sw->dynamic, 1) >= max && max) {
+		__sync_fetch_and_add(&sw->dynamic, -1);
+		fdb_refuse(sw, key, FDB_REFUSED_LIMIT, port, now);
+		return 0;
+	}
+	c = a;
+	if (fdb_used(a) > FDB_CROWDED && fdb_used(b) < fdb_used(a))
+		c = b;
+	way = fdb_claim(c, key);
+	if (way == FDB_WAYS) {
+		__sync_fetch_and_add(&sw->dynamic, -1);
+		fdb_refuse(sw, key, FDB_REFUSED_FULL, port, now);
+		return 0;
+	}
+	if (fdb_copies(a, key) + (a == b ? 0 : fdb_copies(b, key)) > 1) {
+		WRITE_ONCE(c->key[way & (FDB_WAYS - 1)], 0);
+		__sync_fetch_and_add(&sw->dynamic, -1);
+		return 0;
+	}
+	WRITE_ONCE(c->seen[way & (FDB_WAYS - 1)], now);
+	WRITE_ONCE(c->port[way & (FDB_WAYS - 1)], port);
+	fdb_tell(key, FDB_LEARNED, port, 0);
+	return 0;
+}
+
+/* fdb_learn notes that an address was seen at a port. */
+static inline void fdb_learn(struct vswitch *sw, __u64 mac, __u32 fid,
+			     __u32 port, __u32 now)
+{
+	__u64 key = fdb_key(mac, fid);
+	struct fdb_bucket *b;
+	__u32 way, old;
+
+	if (!(sw->flags & SWITCH_LEARNING) || !mac)
+		return;
+	b = fdb_find(key, &way);
+	if (!b) {
+		fdb_insert(sw, key, port, now);
+		return;
+	}
+	way &= FDB_WAYS - 1;
+	old = READ_ONCE(b->port[way]);
+	if (!old || old & FDB_STATIC)
+		return;
+	if (old != port) {
+		if (__sync_val_compare_and_swap(&b->port[way], old, port) != old)
+			return;
+		__sync_fetch_and_add(&sw->moves, 1);
+		fdb_tell(key, FDB_MOVED, port, old);
+		new_generation();
+	} else if (now - READ_ONCE(b->seen[way]) < refresh_after) {
+		return;
+	}
+	WRITE_ONCE(b->seen[way], now);
+}
+
+#endif

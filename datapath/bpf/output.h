@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * output.h - how a frame leaves through a port: whether it may, with which
+ * tag, and by which helper.
+ *
+ * Maps read: ports.
+ */
+#ifndef SIGNALBOX_OUTPUT_H
+#define SIGNALBOX_OUTPUT_H
+
+#include "counters.h"
+#include "maps.h"
+#include "parse.h"
+#include "vlan.h"
+
+/* egress resolves how a frame of a switch's VLAN leaves through a port. */
+static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
+				      struct action *act)
+{
+	struct port *port = bpf_map_lookup_elem(&ports, &number);
+	struct port_how how;
+
+	if (!port)
+		return DROP_EGRESS_DOWN;
+	how = port_how(port);
+	act->ifindex = port->ifindex;
+	act->mtu = port->mtu;
+	act->port = number;
+	act->vlan = vlan;
+	act->flags = how.flags & PORT_PEER ? OUT_PEER : 0;
+	if (!(how.flags & PORT_FORWARDING) || !act->ifindex)
+		return DROP_EGRESS_DOWN;
+	if (how.sw != sw)
+		return DROP_EGRESS_VLAN;
+	if (vlan == how.pvid)
+		return DROP_NONE;
+	if (!carries_tagged(port, vlan))
+		return DROP_EGRESS_VLAN;
+	act->flags |= OUT_TAGGED;
+	return DROP_NONE;
+}
+
+/*
+ * too_big compares with the port's MTU. A GSO unit may be longer: its segments
+ * must fit.
+ */
+static inline bool too_big(struct __sk_buff *skb, const struct frame *f,
+			   const struct action *act)
+{
+	__u32 mtu = 0;
+
+	if (f->payload <= act->mtu)
+		return false;
+	if (!skb->gso_size)
+		return true;
+	return bpf_check_mtu(skb, act->ifindex, &mtu, 0,
+			     BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
+}
+
+/*
+ * retag gives the frame the tag that the port wants; the priority stays.
+ * Packet pointers are void afterwards.
+ */
+static inline int retag(struct __sk_buff *skb, struct frame *f,
+			const struct action *act)
+{
+	__u16 tci = (f->tci & ~VID_MASK) | act->vlan;
+	bool want = act->flags & OUT_TAGGED;
+
+	if (f->tagged == want && (!want || f->tci == tci))
+		return 0;
+	if (f->tagged && bpf_skb_vlan_pop(skb))
+		return -1;
+	f->tagged = false;
+	if (!want)
+		return 0;
+	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tci))
+		return -1;
+	f->tagged = true;
+	f->tci = tci;
+	return 0;
+}
+
+/* prepare makes the frame what leaves through the port, or says why not. */
+static inline enum drop_reason prepare(struct __sk_buff *skb, struct frame *f,
+				       const struct action *act)
+{
+	if (too_big(skb, f, act))
+		return DROP_TOO_BIG;
+	return retag(skb, f, act) ? DROP_TRANSMIT : DROP_NONE;
+}
+
+/* send hands the frame itself over; the result is the program's. */
+static inline int send(const struct action *act)
+{
+	if (act->flags & OUT_PEER)
+		return bpf_redirect_peer(act->ifindex, 0);
+	return bpf_redirect(act->ifindex, 0);
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * parse.h - the frame as the stages see it.
+ *
+ * The kernel takes the outer tag out of a frame before a tcx program runs and
+ * keeps it beside the frame ("accelerated"). Only frames that are handed to
+ * BPF_PROG_TEST_RUN still have it in the band. A tag of another TPID (0x88a8)
+ * is payload here: to a customer bridge such a frame is untagged.
+ *
+ * Maps read or written: none.
+ */
+#ifndef SIGNALBOX_PARSE_H
+#define SIGNALBOX_PARSE_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+
+#define inline		inline __attribute__((always_inline))
+
+/* include/uapi/linux/bpf.h of Linux 6.6, enum tcx_action_base */
+#define TCX_NEXT	(-1)
+#define TCX_DROP	2
+
+#define ETH_HLEN	14
+#define VLAN_HLEN	4
+#define ETH_P_8021Q	0x8100
+#define VID_MASK	0x0fff
+#define MAC_MASK	0x0000ffffffffffffULL
+#define MAC_GROUP	0x1ULL			/* first octet is lowest */
+#define MAC_RESERVED	0x0000c28001ULL		/* 01:80:c2:00:00:0x */
+
+#define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile typeof(x) *)&(x) = (v))
+
+enum cast {
+	CAST_UNICAST,
+	CAST_MULTICAST,
+	CAST_BROADCAST,
+};
+
+struct frame {
+	__u64 word0;	/* octets 0-7 as they lie in memory */
+	__u32 word1;	/* octets 8-11 */
+	__u32 ifindex;	/* where it came in */
+	__u32 octets;	/* without the tag that is described here */
+	__u32 payload;	/* octets above the Ethernet header and the tag */
+	__u16 tci;	/* priority, DEI and VLAN id */
+	bool tagged;	/* with TPID 0x8100 */
+	bool valid;	/* false: too short, nothing above but octets holds */
+};
+
+static inline __u64 frame_dst(const struct frame *f)
+{
+	return f->word0 & MAC_MASK;
+}
+
+static inline __u64 frame_src(const struct frame *f)
+{
+	return f->word0 >> 48 | (__u64)f->word1 << 16;
+}
+
+static inline enum cast frame_cast(const struct frame *f)
+{
+	__u64 dst = frame_dst(f);
+
+	if (!f->valid || !(dst & MAC_GROUP))
+		return CAST_UNICAST;
+	return dst == MAC_MASK ? CAST_BROADCAST : CAST_MULTICAST;
+}
+
+static inline __u32 frame_octets(const struct frame *f, bool tagged)
+{
+	return f->octets + (tagged ? VLAN_HLEN : 0);
+}
+
+static inline void parse_tag(struct __sk_buff *skb, struct frame *f,
+			     const void *data, const void *end)
+{
+	if (skb->vlan_present) {
+		if (skb->vlan_proto == bpf_htons(ETH_P_8021Q)) {
+			f->tagged = true;
+			f->tci = skb->vlan_tci;
+		} else {
+			f->octets += VLAN_HLEN;
+		}
+		return;
+	}
+	if (*(const __u16 *)(data + 12) != bpf_htons(ETH_P_8021Q))
+		return;
+	f->valid = data + ETH_HLEN + VLAN_HLEN <= end;
+	if (!f->valid)
+		return;
+	f->tagged = true;
+	f->tci = bpf_ntohs(*(const __u16 *)(data + 14));
+	f->octets -= VLAN_HLEN;
+	f->payload -= VLAN_HLEN;
+}
+
+static inline void parse(struct __sk_buff *skb, struct frame *f)
+{
+	const void *data = (const void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+
+	f->word0 = 0;
+	f->word1 = 0;
+	f->ifindex = skb->ifindex;
+	f->octets = skb->len;
+	f->payload = f->octets - ETH_HLEN;
+	f->tci = 0;
+	f->tagged = false;
+	f->valid = data + ETH_HLEN <= end;
+	if (!f->valid)
+		return;
+	f->word0 = *(const __u64 *)data;
+	f->word1 = *(const __u32 *)(data + 8);
+	parse_tag(skb, f, data, end);
+}
+
+#endif

@@ -1,0 +1,132 @@
+package fastpath
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/gen/bpf"
+)
+
+// Port is a switch port as the program has it.
+type Port struct {
+	// IfIndex is where frames leave; 0 where the interface is not there.
+	IfIndex uint32
+	// MTU in octets above the Ethernet header and its tag.
+	MTU uint32
+	// Switch is the number of its switch, 1..spec.MaxSwitches.
+	Switch uint16
+	// PVID is the VLAN of untagged frames, 0 for none.
+	PVID uint16
+	// Forwarding is false where every frame is dropped.
+	Forwarding bool
+	// Peer lets frames leave straight to the other end of a veth pair
+	// (bpf_redirect_peer). That end must be in another network namespace: the
+	// kernel drops the frames otherwise.
+	Peer bool
+	// Trunk takes tagged frames, those of the VLANs in Tagged and of the PVID.
+	Trunk bool
+	// Tagged are the VLANs that leave with a tag. The PVID's bit is ignored.
+	Tagged spec.VLANSet
+}
+
+// Ports is the table of ports by number, 1..spec.MaxPorts.
+type Ports struct{ o *Objects }
+
+// Ports is the table of ports.
+func (o *Objects) Ports() Ports { return Ports{o} }
+
+// List reads the table.
+func (t Ports) List() (map[uint16]Port, error) {
+	all := map[uint16]Port{}
+	for i := range t.o.ports.values {
+		v := &t.o.ports.values[i]
+		how := loadWord(&v.How)
+		if how.Sw == 0 {
+			continue
+		}
+		flags := bpf.SwitchPortFlags(how.Flags)
+		p := Port{
+			IfIndex: v.Ifindex, MTU: v.Mtu, Switch: how.Sw, PVID: how.Pvid,
+			Forwarding: flags&bpf.SwitchPortFlagsPORT_FORWARDING != 0,
+			Peer:       flags&bpf.SwitchPortFlagsPORT_PEER != 0,
+			Trunk:      flags&bpf.SwitchPortFlagsPORT_TRUNK != 0,
+		}
+		for w := range v.Tagged {
+			p.Tagged[w] = atomic.LoadUint64(&v.Tagged[w])
+		}
+		all[uint16(i)] = p
+	}
+	return all, nil
+}
+
+// Put writes a port. On the same switch a frame passes by the old value or by
+// the new one; a port that changes its switch drops tagged frames while it
+// does.
+func (t Ports) Put(number uint16, p Port) error {
+	if number == 0 || number > spec.MaxPorts {
+		return fmt.Errorf("port number %d: want 1..%d", number, spec.MaxPorts)
+	}
+	if p.Switch == 0 || p.Switch > spec.MaxSwitches || p.PVID > spec.MaxVLAN {
+		return fmt.Errorf("port %d: switch %d, PVID %d: want switch 1..%d and PVID 0..%d",
+			number, p.Switch, p.PVID, spec.MaxSwitches, spec.MaxVLAN)
+	}
+	v := &t.o.ports.values[number]
+	final := p.Tagged
+	if p.PVID != 0 {
+		final.Remove(p.PVID)
+	}
+	between := final // what both values carry, or either does
+	for w := range between {
+		if v.How.Sw == p.Switch {
+			between[w] |= v.Tagged[w]
+		} else {
+			between[w] = 0
+		}
+	}
+	storeVLANs(v, &between)
+	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)
+	how := v.How
+	how.Flags, how.Sw, how.Pvid = portFlags(p), p.Switch, p.PVID
+	storeWord(&v.How, how)
+	storeVLANs(v, &final)
+	t.o.newGeneration()
+	return nil
+}
+
+func portFlags(p Port) uint32 {
+	var flags bpf.SwitchPortFlags
+	if p.Forwarding {
+		flags |= bpf.SwitchPortFlagsPORT_FORWARDING
+	}
+	if p.Peer {
+		flags |= bpf.SwitchPortFlagsPORT_PEER
+	}
+	if p.Trunk {
+		flags |= bpf.SwitchPortFlagsPORT_TRUNK
+	}
+	return uint32(flags)
+}
+
+func storeVLANs(v *bpf.SwitchPort, set *spec.VLANSet) {
+	for w := range set {
+		if v.Tagged[w] != set[w] {
+			atomic.StoreUint64(&v.Tagged[w], set[w])
+		}
+	}
+}
+
+// Delete removes a port; its counters stay until ResetCounters.
+func (t Ports) Delete(number uint16) error {
+	if number == 0 || number > spec.MaxPorts {
+		return nil
+	}
+	v := &t.o.ports.values[number]
+	how := v.How
+	how.Flags, how.Sw, how.Pvid = 0, 0, 0
+	storeWord(&v.How, how)
+	atomic.StoreUint64(word(&v.Ifindex), 0)
+	storeVLANs(v, &spec.VLANSet{})
+	t.o.newGeneration()
+	return nil
+}

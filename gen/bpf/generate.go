@@ -1,0 +1,10 @@
+// Package bpf is the compiled program of the switch and the Go types of its
+// maps, made from datapath/bpf by bpf2go. It holds no logic: package fastpath
+// loads it.
+//
+// One object serves every little-endian machine (amd64, arm64). Its debug
+// sections are stripped; the type information (BTF) that the kernel reads is
+// not.
+package bpf
+
+//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -go-package bpf -type drop_reason -type port_flags -type switch_flags -type fid_flags -type fdb_event_kind -type port_set -type port_slot -type port -type vswitch -type fid -type flood_set -type fdb_bucket -type fdb_event -type port_counters -type global -type flow Switch ../../datapath/bpf/switch.c -- -I/usr/include/x86_64-linux-gnu -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3
