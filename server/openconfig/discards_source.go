@@ -1,0 +1,103 @@
+package openconfig
+
+import (
+	"context"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// Discards is the telemetry source of
+// /interfaces/interface/switch-port/discards: a row for each reason in the
+// direction it belongs to, also while nothing was dropped for it.
+type Discards struct {
+	reader CounterReader
+}
+
+// NewDiscards builds the source.
+func NewDiscards(reader CounterReader) *Discards { return &Discards{reader} }
+
+// Leaves are in the order of discardValues.
+func (*Discards) Leaves() []ocpath.ID {
+	return []ocpath.ID{
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardDirection,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardReason,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateDirection,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateReason,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateSflowCode,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStatePkts,
+	}
+}
+
+// Events reports that the rows of a port that comes or goes are told by
+// DiscardRows and DiscardList.
+func (*Discards) Events() bool { return true }
+
+// Read gives the rows of an interface, direction and reason, or of any.
+func (d *Discards) Read(ctx context.Context, keys []string, emit func([]string, []schema.Value) error) (time.Time, error) {
+	all, at, err := d.reader.Counters(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for n := range all {
+		if all[n].Port == nil || !matches(keys, all[n].Name) {
+			continue
+		}
+		if err := emitDiscards(&all[n], keys, emit); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+func emitDiscards(c *spec.InterfaceCounters, keys []string, emit func([]string, []schema.Value) error) error {
+	for reason := spec.DropNone + 1; reason < spec.NumDropReasons; reason++ {
+		name, pkts := "INGRESS", c.Port.In.Drops[reason]
+		if reason.Egress() {
+			name, pkts = "EGRESS", c.Port.Out.Drops[reason]
+		}
+		if !matches(keys, c.Name, name, reason.String()) {
+			continue
+		}
+		values := append(discardValues(name, reason), schema.UintValue(pkts))
+		if err := emit([]string{c.Name, name, reason.String()}, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discardValues is a row without its count.
+func discardValues(direction string, reason spec.DropReason) []schema.Value {
+	name := schema.EnumValue(reason.String())
+	return []schema.Value{
+		schema.EnumValue(direction), name,
+		schema.EnumValue(direction), name,
+		schema.UintValue(uint64(reason.SFlowCode())),
+	}
+}
+
+// DiscardRows are the rows that come with a port, without their counts.
+func DiscardRows(iface string) []*Row {
+	leaves := (*Discards)(nil).Leaves()
+	var rows []*Row
+	for reason := spec.DropNone + 1; reason < spec.NumDropReasons; reason++ {
+		direction := "INGRESS"
+		if reason.Egress() {
+			direction = "EGRESS"
+		}
+		r := row(ocpath.InterfacesInterfaceSwitchPortDiscardsDiscard, iface, direction, reason.String())
+		for i, value := range discardValues(direction, reason) {
+			r.put(leaves[i], value)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// DiscardList is the path of a port's rows: what goes with it.
+func DiscardList(iface string) schema.Path {
+	return schema.Path{Node: ocpath.InterfacesInterfaceSwitchPortDiscards, Keys: []string{iface}}
+}
