@@ -13,6 +13,8 @@ GO ?= go
 # Building and the tests of packages are the user's; what makes namespaces is root's.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# CI wants to see each test.
+VERBOSE := $(if $(CI),-v,)
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc cc 2>/dev/null),-race,)
 
@@ -41,13 +43,17 @@ run: build ## build, start a switch with three hosts, show it, stay up until Ctr
 test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 	@test "$$(id -u)" = 0 || echo 'not root: kernel and end-to-end tests will say that they are skipped ("sudo make test" runs them)'
 	@test -n "$(RACE)" || echo 'no C compiler: testing without the race detector'
-	$(GO) test $(RACE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
-	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test -p 1 -timeout 12m ./integration/...
+	$(GO) test $(RACE) $(VERBOSE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
+	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -Ev '/(clienttest|readme)$$')
 
 .PHONY: test-clients
 test-clients: build clients ## gnmic and grpcurl against the element (root)
 	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) SIGNALBOX_GNMIC=$(GNMIC) SIGNALBOX_GRPCURL=$(GRPCURL) \
 		$(GO) test -count 1 -v -timeout 10m ./integration/clienttest
+
+.PHONY: test-readme
+test-readme: build ## run the sessions that the README shows (root)
+	SIGNALBOX_GNMIC=$(wildcard $(GNMIC)) $(GO) test -count 1 -v -timeout 5m ./integration/readme
 
 .PHONY: bench
 bench: build ## measure the element beside baselines; print a table (root, ten minutes)

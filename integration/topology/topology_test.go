@@ -6,22 +6,12 @@ import (
 	"os"
 	"testing"
 
+	"github.com/signalbox/signalbox/integration/testenv"
 	"github.com/signalbox/signalbox/integration/topology"
 )
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("CI must run this test as root")
-	default:
-		t.Skip("needs root: it makes network namespaces")
-	}
-}
-
 func TestNamedNamespaceIsRemadeAndRemoved(t *testing.T) {
-	needRoot(t)
+	testenv.NeedRoot(t)
 	const name = "sbx-topology-test"
 	first, err := topology.NewNamed(name)
 	if err != nil {
@@ -43,8 +33,8 @@ func TestNamedNamespaceIsRemadeAndRemoved(t *testing.T) {
 }
 
 func TestCable(t *testing.T) {
-	needRoot(t)
-	a, b := namespace(t), namespace(t)
+	testenv.NeedRoot(t)
+	a, b := testenv.Namespace(t), testenv.Namespace(t)
 	err := topology.Cable(
 		topology.End{Namespace: a, Name: "left", Address: netip.MustParsePrefix("10.9.0.1/24")},
 		topology.End{Namespace: b, Name: "right", Address: netip.MustParsePrefix("10.9.0.2/24")},
@@ -68,18 +58,4 @@ func TestCable(t *testing.T) {
 	if _, err := b.Link("right"); err == nil {
 		t.Error("the other end outlives the cable")
 	}
-}
-
-func namespace(t *testing.T) *topology.Namespace {
-	t.Helper()
-	n, err := topology.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return n
 }

@@ -3,51 +3,27 @@ package traffic_test
 import (
 	"errors"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
+	"github.com/signalbox/signalbox/integration/testenv"
 	"github.com/signalbox/signalbox/integration/topology"
 	"github.com/signalbox/signalbox/integration/traffic"
 )
 
-// needRoot skips a test that needs root, but not in CI.
-func needRoot(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("CI must run this test as root")
-	default:
-		t.Skip("needs root: it makes network namespaces")
-	}
-}
-
 // pair makes two namespaces with a cable between a and b.
 func pair(t *testing.T) (a, b *topology.Namespace) {
 	t.Helper()
-	needRoot(t)
-	var both [2]*topology.Namespace
-	for i := range both {
-		n, err := topology.New()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := n.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		both[i] = n
-	}
+	testenv.NeedRoot(t)
+	a, b = testenv.Namespace(t), testenv.Namespace(t)
 	err := topology.Cable(
-		topology.End{Namespace: both[0], Name: "a", MAC: traffic.MAC(1), Address: netip.MustParsePrefix("10.9.0.1/24")},
-		topology.End{Namespace: both[1], Name: "b", MAC: traffic.MAC(2), Address: netip.MustParsePrefix("10.9.0.2/24")},
+		topology.End{Namespace: a, Name: "a", MAC: traffic.MAC(1), Address: netip.MustParsePrefix("10.9.0.1/24")},
+		topology.End{Namespace: b, Name: "b", MAC: traffic.MAC(2), Address: netip.MustParsePrefix("10.9.0.2/24")},
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return both[0], both[1]
+	return a, b
 }
 
 func TestSocketKeepsTags(t *testing.T) {
@@ -167,7 +143,7 @@ func TestConnection(t *testing.T) {
 }
 
 func TestTap(t *testing.T) {
-	needRoot(t)
+	testenv.NeedRoot(t)
 	n, err := topology.New()
 	if err != nil {
 		t.Fatal(err)
