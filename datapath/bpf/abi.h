@@ -55,7 +55,7 @@ enum drop_reason {
 struct port_slot {
 	__u32 ifindex;	/* 0: free */
 	__u32 port;
-};
+} __attribute__((aligned(8)));
 
 #define INDEX_SETS	4096
 #define INDEX_WAYS	4
@@ -79,7 +79,7 @@ struct port_how {
 	__u32 flags;	/* enum port_flags */
 	__u16 sw;	/* switch number, 0: none */
 	__u16 pvid;	/* VLAN of untagged frames, 0: they are dropped */
-};
+} __attribute__((aligned(8)));
 
 struct port {
 	struct port_how how;
@@ -117,7 +117,7 @@ struct fid {
 	__u16 id;	/* 0: the VLAN does not exist on the switch */
 	__u16 flags;	/* enum fid_flags */
 	__u32 reserved;
-};
+} __attribute__((aligned(8)));
 
 /*
  * Where a frame of a FID is flooded: bit p % 64 of ports[p / 64] for port p.
@@ -193,29 +193,28 @@ struct port_counters {
 #define FLOW_SLOTS	4096
 
 enum out_flags {
-	OUT_PEER	= 1 << 0,	/* by bpf_redirect_peer */
-	OUT_TAGGED	= 1 << 1,	/* with a tag of `vlan` */
+	OUT_PEER = 1 << 0,	/* by bpf_redirect_peer */
 };
 
 struct action {
 	__u32 ifindex;
-	__u32 mtu;
+	__u32 max_octets;	/* without the outer tag */
 	__u16 port;
-	__u16 vlan;
-	__u32 flags;	/* enum out_flags */
+	__u16 flags;		/* enum out_flags */
+	__u32 tag;		/* 1 << 16 | VLAN id, 0: untagged */
 };
 
 struct flow {
 	__u64 addresses;	/* destination, source octets 0-1 */
 	__u64 source;		/* source octets 2-5, ingress ifindex << 32 */
-	__u64 state;		/* generation, tag << 32 */
+	__u64 state;		/* generation, tag without priority << 32 */
 	__u32 filled;		/* jiffies */
 	__u32 in_port;
 	struct action action;
 	__u64 reserved[2];
 };
 
-/* What belongs to the whole datapath; entry 0 of `globals`. */
+/* What belongs to the whole datapath. */
 struct global {
 	__u32 generation;	/* a flow of another generation is void */
 	__u32 reserved;

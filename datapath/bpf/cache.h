@@ -15,7 +15,8 @@
 #include "maps.h"
 #include "parse.h"
 
-#define TAG_PRESENT	0x1000
+/* Set at load; tests and measurements switch it off. */
+const volatile bool caching = true;
 
 struct flow_key {
 	__u64 addresses;
@@ -29,18 +30,17 @@ struct flow_key {
  */
 static inline struct flow_key flow_key(const struct frame *f)
 {
-	__u32 zero = 0;
-	struct global *g = bpf_map_lookup_elem(&globals, &zero);
-	__u64 tag = f->tagged ? TAG_PRESENT | (f->tci & VID_MASK) : 0;
+	__u64 tag = f->tag & ~PRIORITY_MASK;
 	struct flow_key key = {
 		.addresses = f->word0,
 		.source = f->word1 | (__u64)f->ifindex << 32,
-		.state = (g ? READ_ONCE(g->generation) : 0) | tag << 32,
+		.state = READ_ONCE(globals.generation) | tag << 32,
 	};
 
 	return key;
 }
 
+/* flow_slot is where a flow of that key would be. */
 static inline struct flow *flow_slot(const struct flow_key *key)
 {
 	__u64 hash = (key->addresses ^ key->source) * 0x9e3779b97f4a7c15ULL;
@@ -51,12 +51,13 @@ static inline struct flow *flow_slot(const struct flow_key *key)
 	return bpf_map_lookup_elem(&flow_cache, &at);
 }
 
+/* flow_hit: an empty slot has interface 0, which no key has. */
 static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
 			    __u32 now)
 {
-	return flow->addresses == key->addresses &&
+	return caching && flow->addresses == key->addresses &&
 	       flow->source == key->source && flow->state == key->state &&
-	       now - flow->filled < refresh_after && flow->in_port;
+	       now - flow->filled < refresh_after;
 }
 
 static inline void flow_fill(struct flow *flow, const struct flow_key *key,

@@ -13,15 +13,11 @@
 #include "maps.h"
 #include "parse.h"
 
+/* unicast, multicast and broadcast stand in the order of enum cast. */
 static inline void count(struct direction *d, enum cast cast, __u32 octets)
 {
 	d->octets += octets;
-	if (cast == CAST_UNICAST)
-		d->unicast++;
-	else if (cast == CAST_MULTICAST)
-		d->multicast++;
-	else
-		d->broadcast++;
+	(&d->unicast)[cast & 3]++;
 }
 
 static inline void count_drop(struct direction *d, enum drop_reason reason)
@@ -31,14 +27,14 @@ static inline void count_drop(struct direction *d, enum drop_reason reason)
 }
 
 /* count_in notes a frame at its ingress port, and why it was dropped there. */
-static inline void count_in(const struct frame *f, __u32 port,
+static inline void count_in(__u32 port, enum cast cast, __u32 octets,
 			    enum drop_reason reason)
 {
 	struct port_counters *c = bpf_map_lookup_elem(&counters, &port);
 
 	if (!c)
 		return;
-	count(&c->in, frame_cast(f), frame_octets(f, f->tagged));
+	count(&c->in, cast, octets);
 	if (reason != DROP_NONE)
 		count_drop(&c->in, reason);
 }

@@ -21,8 +21,11 @@
 /* Jiffies per second, set at load. */
 const volatile __u32 hz = 250;
 
-/* An address is noted again after half a second: at most that is an age off. */
-#define refresh_after	(hz / 2)
+/*
+ * An address is noted again when half a second has passed; so does a cached
+ * flow end. In jiffies, set at load.
+ */
+const volatile __u32 refresh_after = 125;
 
 static inline __u64 fdb_key(__u64 mac, __u32 fid)
 {
@@ -90,30 +93,17 @@ static inline __u32 fdb_port(__u64 mac, __u32 fid)
 static inline void fdb_tell(__u64 key, __u16 kind, __u16 port, __u16 old)
 {
 	struct fdb_event *e = bpf_ringbuf_reserve(&fdb_events, sizeof(*e), 0);
-	struct global *g;
-	__u32 zero = 0;
 
-	if (e) {
-		e->key = key;
-		e->kind = kind;
-		e->port = port;
-		e->old_port = old;
-		e->reserved = 0;
-		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	if (!e) {
+		__sync_fetch_and_add(&globals.events_lost, 1);
 		return;
 	}
-	g = bpf_map_lookup_elem(&globals, &zero);
-	if (g)
-		__sync_fetch_and_add(&g->events_lost, 1);
-}
-
-static inline void new_generation(void)
-{
-	__u32 zero = 0;
-	struct global *g = bpf_map_lookup_elem(&globals, &zero);
-
-	if (g)
-		__sync_fetch_and_add(&g->generation, 1);
+	e->key = key;
+	e->kind = kind;
+	e->port = port;
+	e->old_port = old;
+	e->reserved = 0;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
 /* fdb_refuse tells at most once a second for each switch. */
@@ -210,7 +200,7 @@ static inline void fdb_learn(struct vswitch *sw, __u64 mac, __u32 fid,
 			return;
 		__sync_fetch_and_add(&sw->moves, 1);
 		fdb_tell(key, FDB_MOVED, port, old);
-		new_generation();
+		__sync_fetch_and_add(&globals.generation, 1);
 	} else if (now - READ_ONCE(b->seen[way]) < refresh_after) {
 		return;
 	}

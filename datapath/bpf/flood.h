@@ -55,7 +55,7 @@ static inline void flood_copy(struct flooding *x)
 	if (!reason && bpf_clone_redirect(x->skb, x->last.ifindex, 0))
 		reason = DROP_TRANSMIT;
 	count_out(x->last.port, frame_cast(&x->frame),
-		  frame_octets(&x->frame, x->frame.tagged), reason);
+		  x->frame.octets + x->frame.tag_octets, reason);
 }
 
 static inline void flood_member(struct flooding *x, __u32 port)

@@ -51,8 +51,11 @@ SHARED_ARRAY(flood, struct flood_set, MAX_FIDS);
 /* Addresses. The program learns, the element ages, deletes and fixes. */
 SHARED_ARRAY(fdb, struct fdb_bucket, FDB_BUCKETS);
 
-/* Generation and lost events. Both write. */
-SHARED_ARRAY(globals, struct global, 1);
+/*
+ * Generation and lost events. Both write. This is the map ".bss", the only
+ * variable in it, and pinned as "globals".
+ */
+struct global globals;
 
 /* Counters by port number. The program writes, the element reads. */
 PERCPU_ARRAY(counters, struct port_counters, MAX_PORTS);

@@ -24,10 +24,10 @@ static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
 		return DROP_EGRESS_DOWN;
 	how = port_how(port);
 	act->ifindex = port->ifindex;
-	act->mtu = port->mtu;
+	act->max_octets = port->mtu + ETH_HLEN;
 	act->port = number;
-	act->vlan = vlan;
 	act->flags = how.flags & PORT_PEER ? OUT_PEER : 0;
+	act->tag = 0;
 	if (!(how.flags & PORT_FORWARDING) || !act->ifindex)
 		return DROP_EGRESS_DOWN;
 	if (how.sw != sw)
@@ -36,7 +36,7 @@ static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
 		return DROP_NONE;
 	if (!carries_tagged(port, vlan))
 		return DROP_EGRESS_VLAN;
-	act->flags |= OUT_TAGGED;
+	act->tag = TAG_PRESENT | vlan;
 	return DROP_NONE;
 }
 
@@ -49,7 +49,7 @@ static inline bool too_big(struct __sk_buff *skb, const struct frame *f,
 {
 	__u32 mtu = 0;
 
-	if (f->payload <= act->mtu)
+	if (f->octets <= act->max_octets)
 		return false;
 	if (!skb->gso_size)
 		return true;
@@ -64,20 +64,22 @@ static inline bool too_big(struct __sk_buff *skb, const struct frame *f,
 static inline int retag(struct __sk_buff *skb, struct frame *f,
 			const struct action *act)
 {
-	__u16 tci = (f->tci & ~VID_MASK) | act->vlan;
-	bool want = act->flags & OUT_TAGGED;
+	__u32 want = act->tag ? act->tag | f->priority : 0;
 
-	if (f->tagged == want && (!want || f->tci == tci))
+	if (f->tag == want)
 		return 0;
-	if (f->tagged && bpf_skb_vlan_pop(skb))
-		return -1;
-	f->tagged = false;
-	if (!want)
-		return 0;
-	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tci))
-		return -1;
-	f->tagged = true;
-	f->tci = tci;
+	if (f->tag) {
+		if (bpf_skb_vlan_pop(skb))
+			return -1;
+		f->tag = 0;
+		f->tag_octets -= VLAN_HLEN;
+	}
+	if (want) {
+		if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), want))
+			return -1;
+		f->tag = want;
+		f->tag_octets += VLAN_HLEN;
+	}
 	return 0;
 }
 

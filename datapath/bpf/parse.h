@@ -28,12 +28,15 @@
 #define VLAN_HLEN	4
 #define ETH_P_8021Q	0x8100
 #define VID_MASK	0x0fff
+#define PRIORITY_MASK	0xf000			/* with DEI */
 #define MAC_MASK	0x0000ffffffffffffULL
 #define MAC_GROUP	0x1ULL			/* first octet is lowest */
 #define MAC_RESERVED	0x0000c28001ULL		/* 01:80:c2:00:00:0x */
 
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile typeof(x) *)&(x) = (v))
+
+#define TAG_PRESENT	0x10000
 
 enum cast {
 	CAST_UNICAST,
@@ -42,14 +45,14 @@ enum cast {
 };
 
 struct frame {
-	__u64 word0;	/* octets 0-7 as they lie in memory */
-	__u32 word1;	/* octets 8-11 */
-	__u32 ifindex;	/* where it came in */
-	__u32 octets;	/* without the tag that is described here */
-	__u32 payload;	/* octets above the Ethernet header and the tag */
-	__u16 tci;	/* priority, DEI and VLAN id */
-	bool tagged;	/* with TPID 0x8100 */
-	bool valid;	/* false: too short, nothing above but octets holds */
+	__u64 word0;		/* octets 0-7 as they lie in memory */
+	__u32 word1;		/* octets 8-11 */
+	__u32 ifindex;		/* where it came in */
+	__u32 octets;		/* without its outer tag */
+	__u32 tag_octets;	/* of the outer tag, whatever its TPID */
+	__u32 tag;		/* TAG_PRESENT | priority, DEI, VLAN id; or 0 */
+	__u32 priority;		/* and DEI of the tag it came with, in place */
+	bool valid;		/* false: too short for its headers */
 };
 
 static inline __u64 frame_dst(const struct frame *f)
@@ -62,30 +65,27 @@ static inline __u64 frame_src(const struct frame *f)
 	return f->word0 >> 48 | (__u64)f->word1 << 16;
 }
 
+/* A frame that is too short for an address counts as unicast. */
 static inline enum cast frame_cast(const struct frame *f)
 {
-	__u64 dst = frame_dst(f);
-
-	if (!f->valid || !(dst & MAC_GROUP))
+	if (!(f->word0 & MAC_GROUP))
 		return CAST_UNICAST;
-	return dst == MAC_MASK ? CAST_BROADCAST : CAST_MULTICAST;
+	return frame_dst(f) == MAC_MASK ? CAST_BROADCAST : CAST_MULTICAST;
 }
 
-static inline __u32 frame_octets(const struct frame *f, bool tagged)
+static inline void set_tag(struct frame *f, __u32 tci)
 {
-	return f->octets + (tagged ? VLAN_HLEN : 0);
+	f->tag = TAG_PRESENT | tci;
+	f->priority = tci & PRIORITY_MASK;
 }
 
 static inline void parse_tag(struct __sk_buff *skb, struct frame *f,
 			     const void *data, const void *end)
 {
 	if (skb->vlan_present) {
-		if (skb->vlan_proto == bpf_htons(ETH_P_8021Q)) {
-			f->tagged = true;
-			f->tci = skb->vlan_tci;
-		} else {
-			f->octets += VLAN_HLEN;
-		}
+		f->tag_octets = VLAN_HLEN;
+		if (skb->vlan_proto == bpf_htons(ETH_P_8021Q))
+			set_tag(f, skb->vlan_tci);
 		return;
 	}
 	if (*(const __u16 *)(data + 12) != bpf_htons(ETH_P_8021Q))
@@ -93,10 +93,9 @@ static inline void parse_tag(struct __sk_buff *skb, struct frame *f,
 	f->valid = data + ETH_HLEN + VLAN_HLEN <= end;
 	if (!f->valid)
 		return;
-	f->tagged = true;
-	f->tci = bpf_ntohs(*(const __u16 *)(data + 14));
 	f->octets -= VLAN_HLEN;
-	f->payload -= VLAN_HLEN;
+	f->tag_octets = VLAN_HLEN;
+	set_tag(f, bpf_ntohs(*(const __u16 *)(data + 14)));
 }
 
 static inline void parse(struct __sk_buff *skb, struct frame *f)
@@ -108,9 +107,9 @@ static inline void parse(struct __sk_buff *skb, struct frame *f)
 	f->word1 = 0;
 	f->ifindex = skb->ifindex;
 	f->octets = skb->len;
-	f->payload = f->octets - ETH_HLEN;
-	f->tci = 0;
-	f->tagged = false;
+	f->tag_octets = 0;
+	f->tag = 0;
+	f->priority = 0;
 	f->valid = data + ETH_HLEN <= end;
 	if (!f->valid)
 		return;

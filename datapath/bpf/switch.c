@@ -74,35 +74,43 @@ static inline enum drop_reason guards(const struct frame *f)
 	return DROP_NONE;
 }
 
+/* What becomes of a frame. */
+struct passage {
+	struct frame frame;
+	struct flow_key key;
+	struct action act;		/* port 0: it goes nowhere */
+	struct flow *flow;		/* its slot in the cache */
+	__u32 in_port;			/* 0: it came in at no port */
+	__u32 now;			/* jiffies */
+	enum drop_reason in;		/* why it was dropped at in_port */
+	enum drop_reason out;		/* why it can't leave by act */
+};
+
 /* to_members floods; the last copy is left to the caller. */
 static inline enum drop_reason
-to_members(struct __sk_buff *skb, struct frame *f, __u32 number, __u16 sw,
-	   __u16 vlan, __u32 fid, struct action *act)
+to_members(struct __sk_buff *skb, struct passage *p, __u16 sw, __u16 vlan,
+	   __u32 fid)
 {
 	struct flooding x = {
-		.frame = *f,
+		.frame = p->frame,
 		.fid = fid,
-		.in_port = number,
+		.in_port = p->in_port,
 		.sw = sw,
 		.vlan = vlan,
 	};
 
 	flood_frame(skb, &x);
-	f->tagged = x.frame.tagged;
-	f->tci = x.frame.tci;
-	*act = x.last;
+	p->frame.tag = x.frame.tag;
+	p->frame.tag_octets = x.frame.tag_octets;
+	p->act = x.last;
 	return x.members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
 }
 
-/*
- * forward takes a frame through the stages. An action with a port says where
- * it goes, and `out` why it can't.
- */
-static inline enum drop_reason
-forward(struct __sk_buff *skb, struct frame *f, __u32 number, __u32 now,
-	struct action *act, enum drop_reason *out, bool *known)
+/* forward takes a frame of a port through the stages. */
+static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 {
-	struct port *port = bpf_map_lookup_elem(&ports, &number);
+	struct port *port = bpf_map_lookup_elem(&ports, &p->in_port);
+	const struct frame *f = &p->frame;
 	struct port_how how = {};
 	struct vswitch *sw;
 	enum drop_reason reason;
@@ -127,52 +135,64 @@ forward(struct __sk_buff *skb, struct frame *f, __u32 number, __u32 now,
 	if (reason)
 		return reason;
 
-	fdb_learn(sw, frame_src(f), fid, number, now);
+	fdb_learn(sw, frame_src(f), fid, p->in_port, p->now);
 
 	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), fid);
 	if (!to)
-		return to_members(skb, f, number, how.sw, vlan, fid, act);
-	if (to == number)
+		return to_members(skb, p, how.sw, vlan, fid);
+	if (to == p->in_port)
 		return DROP_LOOPBACK;
-	*out = egress(to, how.sw, vlan, act);
-	*known = !*out;
+	p->out = egress(to, how.sw, vlan, &p->act);
+	if (!p->out && p->flow)
+		flow_fill(p->flow, &p->key, p->now, p->in_port, &p->act);
 	return DROP_NONE;
+}
+
+/* resolve finds out what becomes of a frame that the cache doesn't know. */
+static __attribute__((noinline)) int resolve(struct __sk_buff *skb,
+					     struct passage *p)
+{
+	p->act = (struct action){};
+	p->in_port = port_number(p->frame.ifindex);
+	if (p->in_port)
+		p->in = forward(skb, p);
+	return 0;
 }
 
 SEC("tcx/ingress")
 int switch_ingress(struct __sk_buff *skb)
 {
-	enum drop_reason in = DROP_NONE, out = DROP_NONE;
-	__u32 now = bpf_jiffies64(), number;
-	struct action act = {};
-	bool known = false;
-	struct flow_key key;
-	struct frame f, came;
-	struct flow *flow;
+	const struct action *act;
+	struct passage p;
+	enum cast cast;
+	__u32 octets;
 
-	parse(skb, &f);
-	came = f;
-	key = flow_key(&f);
-	flow = flow_slot(&key);
-	if (flow && flow_hit(flow, &key, now)) {
-		number = flow->in_port;
-		act = flow->action;
+	parse(skb, &p.frame);
+	cast = frame_cast(&p.frame);
+	octets = p.frame.octets + p.frame.tag_octets;
+	p.in = DROP_NONE;
+	p.out = DROP_NONE;
+	p.now = bpf_jiffies64();
+	p.key = flow_key(&p.frame);
+	p.flow = flow_slot(&p.key);
+	if (p.flow && flow_hit(p.flow, &p.key, p.now)) {
+		p.in_port = p.flow->in_port;
+		act = &p.flow->action;
 	} else {
-		number = port_number(f.ifindex);
-		if (!number)
-			return TCX_NEXT;
-		in = forward(skb, &f, number, now, &act, &out, &known);
-		if (known && flow)
-			flow_fill(flow, &key, now, number, &act);
+		resolve(skb, &p);
+		act = &p.act;
 	}
 
-	count_in(&came, number, in);
-	if (in || !act.port)
+	if (!p.in_port)
+		return TCX_NEXT;
+	count_in(p.in_port, cast, octets, p.in);
+	if (p.in || !act->port)
 		return TCX_DROP;
-	if (!out)
-		out = prepare(skb, &f, &act);
-	count_out(act.port, frame_cast(&f), frame_octets(&f, f.tagged), out);
-	return out ? TCX_DROP : send(&act);
+	if (!p.out)
+		p.out = prepare(skb, &p.frame, act);
+	octets = p.frame.octets + p.frame.tag_octets;
+	count_out(act->port, cast, octets, p.out);
+	return p.out ? TCX_DROP : send(act);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */

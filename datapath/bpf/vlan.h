@@ -28,14 +28,17 @@ static inline bool carries_tagged(const struct port *port, __u16 vlan)
 		(vlan & 63) & 1;
 }
 
-/* vlan_classify finds the VLAN of a frame that comes in. */
+/*
+ * vlan_classify finds the VLAN of a frame that comes in. A tag of VLAN 0 has
+ * only a priority.
+ */
 static inline enum drop_reason
 vlan_classify(const struct frame *f, const struct port *port,
 	      struct port_how how, __u16 *vlan)
 {
-	__u16 vid = f->tci & VID_MASK;
+	__u16 vid = f->tag & VID_MASK;
 
-	if (!f->tagged || !vid) {
+	if (!vid) {
 		*vlan = how.pvid;
 		return how.pvid ? DROP_NONE : DROP_UNTAGGED;
 	}

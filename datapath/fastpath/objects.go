@@ -100,15 +100,12 @@ func (o *Objects) load(log *slog.Logger) error {
 	if o.hz, err = jiffiesPerSecond(); err != nil {
 		return err
 	}
-	if err := spec.Variables[bpf.SwitchVarHz].Set(o.hz); err != nil {
-		return fmt.Errorf("set hz: %w", err)
-	}
 	if err := o.openMaps(spec, log); err != nil {
 		return err
 	}
-	var programs bpf.SwitchPrograms
-	if err := spec.LoadAndAssign(&programs, &ebpf.CollectionOptions{MapReplacements: o.maps}); err != nil {
-		return fmt.Errorf("load program: %w", err)
+	programs, err := o.programs(spec, true)
+	if err != nil {
+		return err
 	}
 	o.program, o.clock = programs.SwitchIngress, programs.Clock
 	info, err := o.program.Info()
@@ -126,6 +123,24 @@ func (o *Objects) load(log *slog.Logger) error {
 	o.events.SetDeadline(time.Unix(1, 0)) // long ago: never wait
 	o.lost = o.eventsLost()
 	return nil
+}
+
+// programs loads the programs on the maps of o. Without caching every frame
+// takes all stages; only measurements and tests want that.
+func (o *Objects) programs(spec *ebpf.CollectionSpec, caching bool) (p bpf.SwitchPrograms, err error) {
+	if err := spec.Variables[bpf.SwitchVarHz].Set(o.hz); err != nil {
+		return p, fmt.Errorf("set hz: %w", err)
+	}
+	if err := spec.Variables[bpf.SwitchVarRefreshAfter].Set(max(1, o.hz/2)); err != nil {
+		return p, fmt.Errorf("set refresh time: %w", err)
+	}
+	if err := spec.Variables[bpf.SwitchVarCaching].Set(caching); err != nil {
+		return p, fmt.Errorf("set caching: %w", err)
+	}
+	if err := spec.LoadAndAssign(&p, &ebpf.CollectionOptions{MapReplacements: o.maps}); err != nil {
+		return p, fmt.Errorf("load program: %w", err)
+	}
+	return p, nil
 }
 
 // probeTCX attaches to an interface that can't be, to learn whether the kernel
@@ -195,7 +210,7 @@ func (m *memory) open(maps map[string]*ebpf.Map) error {
 	m.fids, errs[3] = mapArray[bpf.SwitchFid](maps[bpf.SwitchMapFids])
 	m.flood, errs[4] = mapArray[bpf.SwitchFloodSet](maps[bpf.SwitchMapFlood])
 	m.fdb, errs[5] = mapArray[bpf.SwitchFdbBucket](maps[bpf.SwitchMapFdb])
-	m.globals, errs[6] = mapArray[bpf.SwitchGlobal](maps[bpf.SwitchMapGlobals])
+	m.globals, errs[6] = mapArray[bpf.SwitchGlobal](maps[globals])
 	return errors.Join(errs[:]...)
 }
 

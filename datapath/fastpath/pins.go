@@ -24,6 +24,10 @@ import (
 const (
 	linkDir = "links"
 	newPin  = "_new" // a map that is being filled, to take the place of the old
+
+	// The program's variables are a map too; no pin may begin with a dot.
+	globals    = ".bss"
+	globalsPin = "globals"
 )
 
 // ErrLocked says that another process has the pins open.
@@ -55,10 +59,14 @@ func (o *Objects) openMaps(spec *ebpf.CollectionSpec, log *slog.Logger) error {
 		}
 	}()
 	for name, ms := range spec.Maps {
-		if ms.Pinning != ebpf.PinByName {
+		switch {
+		case ms.Pinning == ebpf.PinByName:
+			ms.Pinning = ebpf.PinNone
+		case name == globals:
+			ms.Flags |= unix.BPF_F_MMAPABLE
+		default:
 			continue
 		}
-		ms.Pinning = ebpf.PinNone
 		m, err := o.openMap(name, ms, old)
 		if err != nil {
 			return err
@@ -79,7 +87,7 @@ func (o *Objects) openMaps(spec *ebpf.CollectionSpec, log *slog.Logger) error {
 // openMap opens the pinned map, or makes a new one. A pinned one of another
 // shape goes to old.
 func (o *Objects) openMap(name string, ms *ebpf.MapSpec, old map[string]*ebpf.Map) (*ebpf.Map, error) {
-	m, err := ebpf.LoadPinnedMap(filepath.Join(o.dir, name), nil)
+	m, err := ebpf.LoadPinnedMap(o.pin(name), nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -98,7 +106,7 @@ func (o *Objects) openMap(name string, ms *ebpf.MapSpec, old map[string]*ebpf.Ma
 // pinMaps puts each map in its place, over one of another shape.
 func (o *Objects) pinMaps() error {
 	for name, m := range o.maps {
-		path := filepath.Join(o.dir, name)
+		path := o.pin(name)
 		if m.IsPinned() {
 			continue
 		}
@@ -113,6 +121,13 @@ func (o *Objects) pinMaps() error {
 		}
 	}
 	return nil
+}
+
+func (o *Objects) pin(name string) string {
+	if name == globals {
+		name = globalsPin
+	}
+	return filepath.Join(o.dir, name)
 }
 
 // takeOver copies what can be copied out of a map of another shape.

@@ -91,12 +91,12 @@ type SwitchFlow struct {
 	Filled    uint32
 	InPort    uint32
 	Action    struct {
-		_       structs.HostLayout
-		Ifindex uint32
-		Mtu     uint32
-		Port    uint16
-		Vlan    uint16
-		Flags   uint32
+		_         structs.HostLayout
+		Ifindex   uint32
+		MaxOctets uint32
+		Port      uint16
+		Flags     uint16
+		Tag       uint32
 	}
 	Reserved [2]uint64
 }
@@ -193,13 +193,15 @@ const (
 	SwitchMapFids           = "fids"
 	SwitchMapFlood          = "flood"
 	SwitchMapFlowCache      = "flow_cache"
-	SwitchMapGlobals        = "globals"
 	SwitchMapPortOfIfindex  = "port_of_ifindex"
 	SwitchMapPorts          = "ports"
 	SwitchMapSwitches       = "switches"
 	SwitchProgClock         = "clock"
 	SwitchProgSwitchIngress = "switch_ingress"
+	SwitchVarCaching        = "caching"
+	SwitchVarGlobals        = "globals"
 	SwitchVarHz             = "hz"
+	SwitchVarRefreshAfter   = "refresh_after"
 	SwitchVarSharedTypes    = "shared_types"
 )
 
@@ -259,7 +261,6 @@ type SwitchMapSpecs struct {
 	Fids          *ebpf.MapSpec `ebpf:"fids"`
 	Flood         *ebpf.MapSpec `ebpf:"flood"`
 	FlowCache     *ebpf.MapSpec `ebpf:"flow_cache"`
-	Globals       *ebpf.MapSpec `ebpf:"globals"`
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
 	Switches      *ebpf.MapSpec `ebpf:"switches"`
@@ -269,8 +270,11 @@ type SwitchMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchVariableSpecs struct {
-	Hz          *ebpf.VariableSpec `ebpf:"hz"`
-	SharedTypes *ebpf.VariableSpec `ebpf:"shared_types"`
+	Caching      *ebpf.VariableSpec `ebpf:"caching"`
+	Globals      *ebpf.VariableSpec `ebpf:"globals"`
+	Hz           *ebpf.VariableSpec `ebpf:"hz"`
+	RefreshAfter *ebpf.VariableSpec `ebpf:"refresh_after"`
+	SharedTypes  *ebpf.VariableSpec `ebpf:"shared_types"`
 }
 
 // SwitchObjects contains all objects after they have been loaded into the kernel.
@@ -299,7 +303,6 @@ type SwitchMaps struct {
 	Fids          *ebpf.Map `ebpf:"fids"`
 	Flood         *ebpf.Map `ebpf:"flood"`
 	FlowCache     *ebpf.Map `ebpf:"flow_cache"`
-	Globals       *ebpf.Map `ebpf:"globals"`
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
 	Switches      *ebpf.Map `ebpf:"switches"`
@@ -313,7 +316,6 @@ func (m *SwitchMaps) Close() error {
 		m.Fids,
 		m.Flood,
 		m.FlowCache,
-		m.Globals,
 		m.PortOfIfindex,
 		m.Ports,
 		m.Switches,
@@ -324,8 +326,11 @@ func (m *SwitchMaps) Close() error {
 //
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchVariables struct {
-	Hz          *ebpf.Variable `ebpf:"hz"`
-	SharedTypes *ebpf.Variable `ebpf:"shared_types"`
+	Caching      *ebpf.Variable `ebpf:"caching"`
+	Globals      *ebpf.Variable `ebpf:"globals"`
+	Hz           *ebpf.Variable `ebpf:"hz"`
+	RefreshAfter *ebpf.Variable `ebpf:"refresh_after"`
+	SharedTypes  *ebpf.Variable `ebpf:"shared_types"`
 }
 
 // SwitchPrograms contains all programs after they have been loaded into the kernel.
