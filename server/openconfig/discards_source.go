@@ -99,5 +99,5 @@ func DiscardRows(iface string) []*Row {
 
 // DiscardList is the path of a port's rows: what goes with it.
 func DiscardList(iface string) schema.Path {
-	return schema.Path{Node: ocpath.InterfacesInterfaceSwitchPortDiscards, Keys: []string{iface}}
+	return schema.Path{Node: ocpath.InterfacesInterfaceSwitchPortDiscardsDiscard, Keys: []string{iface}}
 }

@@ -29,7 +29,7 @@ func InterfaceState(i *spec.Interface) *Row {
 		r.bool(ocpath.InterfacesInterfaceStateLogical, i.LinkKind != "")
 	}
 	if isPort(i) {
-		r.text(ocpath.InterfacesInterfaceStateHardwarePort, portComponent(i.Name))
+		r.text(ocpath.InterfacesInterfaceStateHardwarePort, PortComponentName(i.Name))
 	}
 	holdTimeState(r, i)
 	ethernetState(r, i)

@@ -1,8 +1,6 @@
 package openconfig
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -12,9 +10,8 @@ import (
 )
 
 // SwitchState is what openconfig-network-instance, with the modules that
-// augment it, says of one switch as it was observed: first the instance, then
-// its VLANs in ascending order.
-func SwitchState(s *spec.SwitchState) []*Row {
+// augment it, says of one switch as it was observed, its VLANs apart.
+func SwitchState(s *spec.SwitchState) *Row {
 	r := row(ocpath.NetworkInstancesNetworkInstance, s.Name)
 	r.text(ocpath.NetworkInstancesNetworkInstanceName, s.Name)
 	r.text(ocpath.NetworkInstancesNetworkInstanceStateName, s.Name)
@@ -24,11 +21,7 @@ func SwitchState(s *spec.SwitchState) []*Row {
 	r.uint(ocpath.NetworkInstancesNetworkInstanceFdbStateMacAgingTime, uint64(s.Ageing/time.Second))
 	r.positive(ocpath.NetworkInstancesNetworkInstanceFdbStateMaximumEntries, uint64(s.MaxEntries))
 	r.uint(ocpath.NetworkInstancesNetworkInstanceFdbStateStaticEntries, uint64(s.Static))
-	rows := []*Row{r}
-	for _, id := range slices.Sorted(maps.Keys(s.VLANs)) {
-		rows = append(rows, vlanState(s.Name, s.VLANs[id]))
-	}
-	return rows
+	return r
 }
 
 // instanceType is the type of a switch. The one that takes the ports no other
@@ -40,9 +33,14 @@ func instanceType(name string) string {
 	return "L2VSI"
 }
 
-func vlanState(instance string, v *spec.VLANState) *Row {
+// VLANKey is the key of a VLAN in its switch's list.
+func VLANKey(id uint16) string { return strconv.Itoa(int(id)) }
+
+// VLANState is what openconfig-vlan, with the modules that augment it, says of
+// one VLAN of a switch as it was observed.
+func VLANState(instance string, v *spec.VLANState) *Row {
 	id := uint64(v.ID)
-	r := row(ocpath.NetworkInstancesNetworkInstanceVlansVlan, instance, strconv.FormatUint(id, 10))
+	r := row(ocpath.NetworkInstancesNetworkInstanceVlansVlan, instance, VLANKey(v.ID))
 	r.uint(ocpath.NetworkInstancesNetworkInstanceVlansVlanVlanId, id)
 	r.uint(ocpath.NetworkInstancesNetworkInstanceVlansVlanStateVlanId, id)
 	r.text(ocpath.NetworkInstancesNetworkInstanceVlansVlanStateName, v.Name)

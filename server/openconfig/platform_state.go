@@ -19,9 +19,15 @@ const (
 	moduleComponent  = "signalbox"
 )
 
-func cpuComponent(number int) string    { return "cpu-" + strconv.Itoa(number) }
-func portComponent(iface string) string { return "port-" + iface }
-func isPort(i *spec.Interface) bool     { return i.Present && (i.LinkKind == "" || i.Port != nil) }
+func cpuComponent(number int) string { return "cpu-" + strconv.Itoa(number) }
+
+// PortComponentName is the name of the component behind an interface.
+func PortComponentName(iface string) string { return "port-" + iface }
+
+// isPort reports whether there is a component behind an interface: a device
+// with a driver of its own, or a port of a switch.
+func isPort(i *spec.Interface) bool { return i.Present && (i.LinkKind == "" || i.Port != nil) }
+
 func componentRow(name, kind string) *Row {
 	r := row(ocpath.ComponentsComponent, name)
 	r.text(ocpath.ComponentsComponentName, name)
@@ -95,13 +101,12 @@ func processor(number int, p host.Processor) *Row {
 	return r
 }
 
-// PortComponent is the component behind an interface: that of a device with a
-// driver of its own, or of a port of a switch. It is nil for others.
+// PortComponent is the component behind an interface; nil where there is none.
 func PortComponent(i *spec.Interface) *Row {
 	if !isPort(i) {
 		return nil
 	}
-	r := componentRow(portComponent(i.Name), "PORT")
+	r := componentRow(PortComponentName(i.Name), "PORT")
 	r.text(ocpath.ComponentsComponentStateId, strconv.FormatUint(uint64(i.Index), 10))
 	r.text(ocpath.ComponentsComponentStateDescription, portDescription(i))
 	r.text(ocpath.ComponentsComponentStateParent, chassisComponent)

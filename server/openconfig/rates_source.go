@@ -164,12 +164,16 @@ func (r *Rates) measured(c *spec.InterfaceCounters, at time.Time) (rates, bool) 
 	return w.rates(at, trafficOf(c))
 }
 
-// LoadInterval adds the interval over which an interface is measured to its
-// row.
-func (r *Rates) LoadInterval(to *Row, iface string) {
+// LoadInterval tells the interval over which an interface is measured; nil
+// where it is not followed.
+func (r *Rates) LoadInterval(iface string) *Row {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if w := r.windows[iface]; w != nil {
-		to.uint(ocpath.InterfacesInterfaceRatesStateLoadInterval, uint64(w.interval/time.Second))
+	w := r.windows[iface]
+	if w == nil {
+		return nil
 	}
+	told := row(ocpath.InterfacesInterface, iface)
+	told.uint(ocpath.InterfacesInterfaceRatesStateLoadInterval, uint64(w.interval/time.Second))
+	return told
 }
