@@ -1,0 +1,259 @@
+package datapath
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/fastpath"
+	"github.com/signalbox/signalbox/datapath/netdev"
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// DefaultStateDir is where the record of the datapath lies: it is about the
+// running kernel and ends with it, as this folder does.
+const DefaultStateDir = "/run/signalbox"
+
+// ErrClosed says that the datapath was closed or flushed.
+var ErrClosed = errors.New("the datapath is closed")
+
+// Options are what Open needs to know. The zero value is good.
+type Options struct {
+	// BPFFS is a mounted BPF file system; "" finds or mounts one
+	// (fastpath.FindBPFFS).
+	BPFFS string
+	// StateDir is the folder of the record: the names behind port and switch
+	// numbers, and the attributes of interfaces as they were found. It must be
+	// the same at each start until the host boots again; "" is
+	// DefaultStateDir. Instances in several network namespaces may share it.
+	StateDir string
+	// Log hears what happens without being asked for; nil is slog.Default().
+	Log *slog.Logger
+}
+
+// Datapath is the switch of one network namespace. All methods may be called
+// from any goroutine.
+type Datapath struct {
+	log      *slog.Logger
+	instance *net.UnixListener
+	record   *recordFile
+	conn     *netdev.Conn
+	watcher  *netdev.Watcher
+	objects  *fastpath.Objects
+
+	// Of the owner goroutine alone.
+	model    *model
+	tables   *tables
+	ready    bool // the first Apply was made
+	fdb      []spec.FDBEvent
+	fdbLost  bool
+	watchers map[*watcher]struct{}
+	retry    time.Time // when to try again what failed; zero: nothing did
+	failure  string    // what was last said of it
+	aged     time.Time // when the filtering database was last scanned
+	counted  time.Time // when the switches' counts were last told
+
+	requests chan func()
+	quit     chan struct{} // closed by Close
+	quitOnce sync.Once
+	done     chan struct{} // closed when the owner has ended
+
+	// alive is held for reading while somebody reads the maps, and for writing
+	// when they go.
+	alive  sync.RWMutex
+	closed bool // under alive
+
+	seenMu sync.Mutex // guards seen
+	seen   seen
+}
+
+// seen is what the owner shows to others.
+type seen struct {
+	interfaces map[string]*spec.Interface
+	switches   map[string]*spec.SwitchState
+	snapshot   *spec.State // copies of both, nil when they changed
+	ports      [spec.MaxPorts + 1]string
+	vswitches  [spec.MaxSwitches + 1]string
+}
+
+// Open takes the datapath of the calling thread's network namespace: it
+// adopts the maps and programs that an earlier instance left at work, and
+// looks at the interfaces. Frames go on as before; nothing is changed until
+// the first Apply, which is taken as the whole of what is wanted: ports,
+// switches and attributes that it does not name are given back.
+//
+// It fails with ErrInstance where another process has the namespace, and says
+// what is missing where the kernel, its BPF file system or the privileges do
+// not suffice. The caller ends it with Close or Flush.
+func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	d := &Datapath{
+		log: o.Log, model: newModel(), watchers: make(map[*watcher]struct{}),
+		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		seen: seen{interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState)},
+	}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
+	if o.StateDir == "" {
+		o.StateDir = DefaultStateDir
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.release())
+		}
+	}()
+	if d.instance, err = claimInstance(); err != nil {
+		return nil, err
+	}
+	if err := d.openObjects(o); err != nil {
+		return nil, err
+	}
+	if err := d.openNetwork(); err != nil {
+		return nil, err
+	}
+	if err := d.tables.load(d.model); err != nil {
+		return nil, fmt.Errorf("read the datapath: %w", err)
+	}
+	d.adoptNumbers()
+	d.model.touchAll()
+	d.publish(time.Now())
+	d.model.begin()
+	if err := d.start(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// openObjects takes over or makes what is in the kernel, with the record of
+// whoever made it. Maps without a record mean nothing: they are made anew.
+func (d *Datapath) openObjects(o Options) error {
+	if o.BPFFS == "" {
+		var err error
+		if o.BPFFS, err = fastpath.FindBPFFS(); err != nil {
+			return err
+		}
+	}
+	pins, err := fastpath.PinDir(o.BPFFS)
+	if err != nil {
+		return err
+	}
+	if err := fastpath.Sweep(pins); err != nil {
+		d.log.Warn("pins of other network namespaces", "error", err)
+	}
+	if d.record, err = newRecordFile(o.StateDir, filepath.Base(pins)); err != nil {
+		return err
+	}
+	r, err := d.record.load()
+	if err != nil {
+		if !errors.Is(err, errNoRecord) {
+			d.log.Error("the record is of no use, the datapath starts anew", "error", err)
+		}
+		if err := fastpath.Remove(pins); err != nil {
+			return err
+		}
+		r = &record{}
+	}
+	d.restore(r)
+	d.objects, err = fastpath.Open(pins, d.log)
+	return err
+}
+
+// openNetwork listens for changes, then looks at everything once.
+func (d *Datapath) openNetwork() error {
+	var err error
+	if d.watcher, err = netdev.Watch(); err != nil {
+		return err
+	}
+	if d.conn, err = netdev.Dial(); err != nil {
+		return err
+	}
+	d.tables = newTables(d.objects, d.conn, d.model)
+	if err := d.lookAtAll(); err != nil {
+		return err
+	}
+	// An attribute is given back to the interface that it was of: not to one
+	// that was renamed, or that got the number of one that went.
+	for index, o := range d.model.original {
+		if l := d.model.devices[index]; l == nil || l.Name != o.Name {
+			delete(d.model.original, index)
+		}
+	}
+	return nil
+}
+
+// restore seeds the model with what an earlier instance knew.
+func (d *Datapath) restore(r *record) {
+	for name, n := range r.Ports {
+		d.model.portNumbers.restore(name, n)
+	}
+	for name, n := range r.Switches {
+		d.model.switchNumbers.restore(name, n)
+	}
+	for index, o := range r.Originals {
+		d.model.original[index] = o
+	}
+}
+
+// adoptNumbers keeps the filtering ids of the VLANs that are in the maps.
+func (d *Datapath) adoptNumbers() {
+	for v, fid := range d.tables.fids.Each {
+		d.model.fidNumbers.restore(v, int(fid.ID))
+	}
+}
+
+// save writes the record down.
+func (d *Datapath) save() error {
+	return d.record.save(&record{
+		Ports: d.model.portNumbers.of, Switches: d.model.switchNumbers.of, Originals: d.model.original,
+	})
+}
+
+// Close ends the owner and waits for it. The kernel goes on forwarding as it
+// was last told. Closing again does nothing.
+func (d *Datapath) Close() error {
+	d.quitOnce.Do(func() { close(d.quit) })
+	<-d.done
+	return d.release()
+}
+
+// release closes what is open, once.
+func (d *Datapath) release() error {
+	d.alive.Lock()
+	defer d.alive.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	var errs []error
+	if d.watcher != nil {
+		errs = append(errs, d.watcher.Close())
+	}
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
+	}
+	if d.objects != nil {
+		errs = append(errs, d.objects.Close())
+	}
+	if d.instance != nil {
+		errs = append(errs, d.instance.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// State is what was last observed. It is not modified any more.
+func (d *Datapath) State() *spec.State {
+	d.seenMu.Lock()
+	defer d.seenMu.Unlock()
+	if d.seen.snapshot == nil {
+		d.seen.snapshot = d.seen.copy()
+	}
+	return d.seen.snapshot
+}

@@ -1,0 +1,179 @@
+package datapath
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/fastpath"
+	"github.com/signalbox/signalbox/datapath/netdev"
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// unfit says why an interface cannot be a switch port, "" where it can.
+func unfit(l *netdev.Link) string {
+	switch {
+	case l.Loopback():
+		return "the loopback interface is left to the host"
+	case !l.Ethernet():
+		return fmt.Sprintf("it carries no Ethernet frames (hardware type %d, kind %q)", l.Type, l.Kind)
+	case l.Master != 0:
+		return fmt.Sprintf("it belongs to another device (ifindex %d): release it there first", l.Master)
+	}
+	return ""
+}
+
+// switched is the device behind a switch port, nil where it is not there or
+// cannot be one.
+func (m *model) switched(p *port) *device {
+	if p == nil || p.number == 0 {
+		return nil
+	}
+	d := m.byName[p.cfg.Name]
+	if d == nil || unfit(&d.Link) != "" {
+		return nil
+	}
+	return d
+}
+
+// portOf is the switch port whose device has the ifindex, or nil.
+func (m *model) portOf(index uint32) (*port, *device) {
+	d := m.devices[index]
+	if d == nil {
+		return nil, nil
+	}
+	p := m.ports[d.Name]
+	if m.switched(p) != d {
+		return nil, nil
+	}
+	return p, d
+}
+
+// forwarding is whether the datapath lets frames through a port. A port
+// without hold-up stays open while its carrier is away: the kernel drops then,
+// and nothing is lost when the carrier comes back.
+func (m *model) forwarding(p *port) bool {
+	return p.cfg.Enabled && m.switched(p) != nil && (p.cfg.HoldUp == 0 || p.hold.up)
+}
+
+// oper is the status that is told of an interface that exists.
+func (m *model) oper(d *device, p *port) spec.OperStatus {
+	real := d.Oper()
+	if p == nil || p.hold.up == (real == spec.OperUp) {
+		return real
+	}
+	if p.hold.up {
+		return spec.OperUp
+	}
+	return spec.OperDown
+}
+
+// observeInterface builds what is told of an interface; nil where neither the
+// kernel nor the configuration has one of that name.
+func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
+	d, p := m.byName[name], m.ports[name]
+	if d == nil && p == nil {
+		return nil
+	}
+	i := &spec.Interface{Name: name, Oper: spec.OperNotPresent, LastChange: now, Port: m.observePort(p)}
+	if d == nil {
+		return i
+	}
+	i.Present = true
+	i.Index, i.LinkKind, i.Description = d.Index, d.Kind, d.Alias
+	if d.Loopback() {
+		i.LinkKind = "loopback"
+	}
+	i.AdminUp, i.Oper = d.AdminUp(), m.oper(d, p)
+	i.MTU, i.MAC, i.PermanentMAC = d.MTU, d.MAC, d.PermanentMAC
+	i.SpeedMegabits, i.FullDuplex = d.speed, d.fullDuplex
+	i.CarrierTransitions = d.CarrierChanges
+	return i
+}
+
+func (m *model) observePort(p *port) *spec.PortState {
+	if p == nil || p.number == 0 {
+		return nil
+	}
+	s := p.cfg.Switched
+	state := &spec.PortState{
+		Switch: s.Switch, Number: p.number, Mode: s.Mode, PVID: s.PVID,
+		Tagged:   m.switches[s.Switch].tagged(s),
+		AllVLANs: carriesAll(s),
+		HoldUp:   p.cfg.HoldUp, HoldDown: p.cfg.HoldDown,
+	}
+	if d := m.switched(p); d != nil {
+		state.Kind = d.PortKind()
+		state.Forwarding = m.forwarding(p) && m.oper(d, p) == spec.OperUp
+	}
+	return state
+}
+
+// sameInterface compares all but the time of the last change.
+func sameInterface(a, b *spec.Interface) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, y := *a, *b
+	x.LastChange, y.LastChange = time.Time{}, time.Time{}
+	x.Port, y.Port = nil, nil
+	if x != y || (a.Port == nil) != (b.Port == nil) {
+		return false
+	}
+	return a.Port == nil || *a.Port == *b.Port
+}
+
+// observeSwitch builds what is told of a switch; nil where there is none. Of
+// the state before, it takes over the VLANs that are not in changed and the
+// counts.
+func (m *model) observeSwitch(name string, old *spec.SwitchState, changed func(fastpath.VLAN) bool) *spec.SwitchState {
+	s := m.switches[name]
+	if s == nil {
+		return nil
+	}
+	cfg := s.config()
+	state := &spec.SwitchState{
+		Name: name, Enabled: cfg.Enabled, Learning: cfg.Learning, Ageing: cfg.Ageing,
+		MaxEntries: cfg.MaxEntries, Static: uint32(len(cfg.Static)),
+		VLANs: make(map[uint16]*spec.VLANState, s.exists.Len()),
+	}
+	if old != nil {
+		state.Dynamic, state.Moves, state.Refused = old.Dynamic, old.Moves, old.Refused
+	}
+	for vlan := range s.exists.All() {
+		if old != nil && old.VLANs[vlan] != nil && !changed(s.vlan(vlan)) {
+			state.VLANs[vlan] = old.VLANs[vlan]
+			continue
+		}
+		state.VLANs[vlan] = m.observeVLAN(s, vlan)
+	}
+	return state
+}
+
+func (m *model) observeVLAN(s *vswitch, vlan uint16) *spec.VLANState {
+	v := s.config().VLANs[vlan]
+	members := s.members(vlan)
+	state := &spec.VLANState{ID: vlan, Name: v.Name, Suspended: v.Suspended}
+	for n := range eachPort(&members) {
+		if p := m.byNumber[n]; p != nil {
+			state.Members = append(state.Members, p.cfg.Name)
+		}
+	}
+	slices.Sort(state.Members)
+	return state
+}
+
+func sameSwitch(a, b *spec.SwitchState) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Name == b.Name && a.Enabled == b.Enabled && a.Learning == b.Learning &&
+		a.Ageing == b.Ageing && a.MaxEntries == b.MaxEntries &&
+		a.Dynamic == b.Dynamic && a.Static == b.Static && a.Moves == b.Moves && a.Refused == b.Refused &&
+		maps.EqualFunc(a.VLANs, b.VLANs, sameVLAN)
+}
+
+func sameVLAN(a, b *spec.VLANState) bool {
+	return a == b || a.ID == b.ID && a.Name == b.Name && a.Suspended == b.Suspended && slices.Equal(a.Members, b.Members)
+}

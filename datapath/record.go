@@ -1,0 +1,115 @@
+package datapath
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// original are the attributes of an interface as they were before the first
+// touch; nil where the attribute is not ours.
+type original struct {
+	Name  string    `json:"name"`
+	Up    *bool     `json:"up,omitempty"`
+	MTU   *uint32   `json:"mtu,omitempty"`
+	Alias *string   `json:"alias,omitempty"`
+	MAC   *spec.MAC `json:"mac,omitempty"`
+}
+
+func (o *original) empty() bool {
+	return o.Up == nil && o.MTU == nil && o.Alias == nil && o.MAC == nil
+}
+
+// recordVersion changes with the meaning of record.
+const recordVersion = 1
+
+// record is what an instance must know of the one before it and what the
+// kernel does not keep: the names behind the numbers in the maps, and the
+// attributes of interfaces as they were found. It is of one boot and one
+// network namespace, like the kernel objects it is about.
+type record struct {
+	Version   int                  `json:"version"`
+	Boot      string               `json:"boot"`
+	Namespace string               `json:"namespace"` // cookie, as text: a 64-bit number
+	Ports     map[string]int       `json:"ports"`
+	Switches  map[string]int       `json:"switches"`
+	Originals map[uint32]*original `json:"originals"` // by ifindex
+}
+
+// recordFile reads and writes the record. Each write is whole: a temporary
+// file is renamed over the old one. It is not synced to the disk, since no
+// record outlives the kernel that it is about.
+type recordFile struct {
+	path      string
+	boot      string
+	namespace string
+}
+
+// newRecordFile names the record of a namespace under a folder, which it
+// makes.
+func newRecordFile(dir, namespace string) (*recordFile, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("record of the datapath: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("record of the datapath: %w", err)
+	}
+	return &recordFile{
+		path: filepath.Join(dir, "datapath-"+namespace+".json"),
+		boot: strings.TrimSpace(string(boot)), namespace: namespace,
+	}, nil
+}
+
+// errNoRecord says that there is no record of this boot and namespace.
+var errNoRecord = errors.New("no record of the datapath")
+
+// load reads the record; errors.Is(err, errNoRecord) where there is none.
+func (f *recordFile) load() (*record, error) {
+	b, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoRecord
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record of the datapath: %w", err)
+	}
+	var r record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("record of the datapath %s: %w", f.path, err)
+	}
+	if r.Version != recordVersion || r.Boot != f.boot || r.Namespace != f.namespace {
+		return nil, errNoRecord
+	}
+	return &r, nil
+}
+
+// save writes the record. A file that an earlier boot left behind is replaced.
+func (f *recordFile) save(r *record) error {
+	r.Version, r.Boot, r.Namespace = recordVersion, f.boot, f.namespace
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("record of the datapath: %w", err)
+	}
+	temporary := f.path + ".new"
+	if err := os.WriteFile(temporary, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("record of the datapath: %w", err)
+	}
+	if err := os.Rename(temporary, f.path); err != nil {
+		return fmt.Errorf("record of the datapath: %w", err)
+	}
+	return nil
+}
+
+// remove deletes the record.
+func (f *recordFile) remove() error {
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("record of the datapath: %w", err)
+	}
+	return nil
+}

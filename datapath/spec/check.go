@@ -1,0 +1,113 @@
+package spec
+
+import "fmt"
+
+// Invalid is what is wanted but cannot be: it names the object, so that a
+// caller finds the path of what was configured. Fields that do not matter are
+// zero.
+type Invalid struct {
+	Port   string // kernel interface name
+	Switch string
+	VLAN   uint16
+	MAC    MAC // of a static entry, with Switch and VLAN
+	Reason string
+}
+
+// Error names the object, then the reason.
+func (e *Invalid) Error() string {
+	switch {
+	case e.Switch != "" && !e.MAC.IsZero():
+		return fmt.Sprintf("switch %s: static entry %s vlan %d: %s", e.Switch, e.MAC, e.VLAN, e.Reason)
+	case e.Switch != "" && e.VLAN != 0:
+		return fmt.Sprintf("switch %s: vlan %d: %s", e.Switch, e.VLAN, e.Reason)
+	case e.Switch != "":
+		return fmt.Sprintf("switch %s: %s", e.Switch, e.Reason)
+	}
+	return fmt.Sprintf("port %s: %s", e.Port, e.Reason)
+}
+
+// Bounds of texts that the kernel keeps.
+const (
+	MaxName        = 15  // octets of an interface name (IFNAMSIZ-1)
+	MaxDescription = 255 // octets of an alias (IFALIASZ-1)
+)
+
+// Check reports what is wrong with a port by itself, as an *Invalid, or nil.
+func (p *Port) Check() error {
+	fail := func(format string, args ...any) error {
+		return &Invalid{Port: p.Name, Reason: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case !validName(p.Name):
+		return fail("no interface can have this name: want 1 to %d octets without space, slash or colon", MaxName)
+	case p.Name == "lo":
+		return fail("the loopback interface is left to the host")
+	case len(p.Description) > MaxDescription:
+		return fail("description of %d octets: the kernel keeps %d", len(p.Description), MaxDescription)
+	case p.MTU != 0 && (p.MTU < MinMTU || p.MTU > MaxMTU):
+		return fail("mtu %d: want %d to %d", p.MTU, MinMTU, MaxMTU)
+	case p.MAC.Multicast():
+		return fail("mac address %s is a group's", p.MAC)
+	case p.HoldUp < 0 || p.HoldDown < 0:
+		return fail("hold-time below zero")
+	case p.Switched == nil:
+		return nil
+	}
+	return p.Switched.check(p.Name)
+}
+
+func (s *Switched) check(port string) error {
+	fail := func(format string, args ...any) error {
+		return &Invalid{Port: port, Reason: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case s.Switch == "":
+		return fail("no switch named")
+	case s.PVID > MaxVLAN:
+		return fail("vlan %d: want %d to %d", s.PVID, MinVLAN, MaxVLAN)
+	case s.Mode == Access && s.PVID == 0:
+		return fail("access port without a vlan")
+	case s.Mode != Access && s.Mode != Trunk:
+		return fail("vlan mode %d is none", s.Mode)
+	case s.Tagged.Has(0) || s.Tagged.Has(MaxVLAN+1):
+		return fail("trunk vlans %s: want %d to %d", s.Tagged.String(), MinVLAN, MaxVLAN)
+	}
+	return nil
+}
+
+// Check reports what is wrong with a switch by itself, as an *Invalid, or nil.
+func (s *Switch) Check() error {
+	fail := func(format string, args ...any) error {
+		return &Invalid{Switch: s.Name, Reason: fmt.Sprintf(format, args...)}
+	}
+	if s.Name == "" {
+		return fail("no name")
+	}
+	if s.Ageing < 0 {
+		return fail("ageing below zero")
+	}
+	for id := range s.VLANs {
+		if id < MinVLAN || id > MaxVLAN {
+			return &Invalid{Switch: s.Name, VLAN: id, Reason: fmt.Sprintf("want %d to %d", MinVLAN, MaxVLAN)}
+		}
+	}
+	for key := range s.Static {
+		if key.MAC.Multicast() || key.MAC.IsZero() {
+			return fail("static entry %s vlan %d: no single station has this address", key.MAC, key.VLAN)
+		}
+	}
+	return nil
+}
+
+// validName is dev_valid_name (net/core/dev.c).
+func validName(name string) bool {
+	if name == "" || len(name) > MaxName || name == "." || name == ".." {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if c == ' ' || c == '/' || c == ':' || c >= '\t' && c <= '\r' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,204 @@
+package datapath
+
+import (
+	"errors"
+
+	"github.com/signalbox/signalbox/datapath/fastpath"
+	"github.com/signalbox/signalbox/datapath/netdev"
+	"github.com/signalbox/signalbox/datapath/reconcile"
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// tables are all kernel objects that the datapath keeps. Nothing else is
+// written, but for learned addresses, which have no wanted value.
+type tables struct {
+	mac         *reconcile.Shadow[uint32, spec.MAC]
+	mtu         *reconcile.Shadow[uint32, uint32]
+	alias       *reconcile.Shadow[uint32, string]
+	switches    *reconcile.Shadow[uint16, fastpath.Switch]
+	fids        *reconcile.Shadow[fastpath.VLAN, fastpath.FID]
+	ports       *reconcile.Shadow[uint16, fastpath.Port]
+	flood       *reconcile.Shadow[uint16, fastpath.PortSet]
+	statics     *reconcile.Shadow[fastpath.Address, uint16]
+	numbers     *reconcile.Shadow[uint32, uint16]
+	attachments *reconcile.Shadow[uint32, fastpath.Attachment]
+	up          *reconcile.Shadow[uint32, bool]
+
+	borrowers []borrower
+}
+
+func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
+	up, mtu, alias, mac := newUpTable(c, m), newMTUTable(c, m), newAliasTable(c, m), newMACTable(c, m)
+	t := &tables{
+		mac:         reconcile.NewShadow("mac address", mac),
+		mtu:         reconcile.NewShadow("mtu", mtu),
+		alias:       reconcile.NewShadow("alias", alias),
+		switches:    reconcile.NewShadow("switch", o.Switches()),
+		fids:        reconcile.NewShadow("vlan", o.FIDs()),
+		ports:       reconcile.NewShadow("port", o.Ports()),
+		flood:       reconcile.NewShadow("flooding", o.Flood()),
+		statics:     reconcile.NewShadow("static entry", o.Statics()),
+		numbers:     reconcile.NewShadow("port number", o.PortNumbers()),
+		attachments: reconcile.NewShadow("attachment", attachments{o.Attachments()}),
+		up:          reconcile.NewShadow("admin state", up),
+	}
+	t.borrowers = []borrower{
+		borrowing(t.up, up, m.wantUp), borrowing(t.mtu, mtu, m.wantMTU),
+		borrowing(t.alias, alias, m.wantAlias), borrowing(t.mac, mac, m.wantMAC),
+	}
+	return t
+}
+
+// order is the order in which the tables are brought to what is wanted: all
+// that comes and changes from the first to the last, then all that goes from
+// the last to the first. So a port is described before the program sees its
+// interface, and an interface is up after everything else and down before.
+func (t *tables) order(m *model) []step {
+	k := &m.touched
+	return []step{
+		bind(t.mac, &k.attributes, m.wantMAC, nil),
+		bind(t.mtu, &k.attributes, m.wantMTU, nil),
+		bind(t.alias, &k.attributes, m.wantAlias, nil),
+		bind(t.switches, &k.switches, m.wantSwitch, nil),
+		bind(t.fids, &k.fids, m.wantFID, suspended),
+		bind(t.ports, &k.ports, m.wantPort, closed),
+		bind(t.flood, &k.flood, m.wantFlood, nil),
+		bind(t.statics, &k.addresses, m.wantStatic, nil),
+		bind(t.numbers, &k.links, m.wantNumber, nil),
+		bind(t.attachments, &k.links, m.wantAttachment, nil),
+		bind(t.up, &k.attributes, m.wantUp, nil),
+	}
+}
+
+// A VLAN or port that goes is first made to take no frames, so that nothing is
+// learned there while its learned entries are removed.
+func suspended(f fastpath.FID) fastpath.FID { f.Suspended = true; return f }
+func closed(p fastpath.Port) fastpath.Port  { p.Forwarding = false; return p }
+
+// step is a table with the keys that are touched and what is wanted of them.
+type step struct {
+	put, delete func(*reconcile.Undo) error
+	load        func() error
+	touch       func() // marks all that the table is known to hold
+}
+
+// bind makes a step. Where last is given, it is the value that a key has
+// between the time of puts and that of deletes.
+func bind[K, V comparable](s *reconcile.Shadow[K, V], keys *reconcile.Keys[K], want func(K) (V, bool), last func(V) V) step {
+	final := want
+	if last != nil {
+		want = func(k K) (V, bool) {
+			v, ok := final(k)
+			if ok {
+				return v, true
+			}
+			if v, ok = s.Get(k); ok {
+				v = last(v)
+			}
+			return v, ok
+		}
+	}
+	return step{
+		put:    func(u *reconcile.Undo) error { return s.Put(keys.All(), want, u) },
+		delete: func(u *reconcile.Undo) error { return s.Delete(keys.All(), final, u) },
+		load:   s.Load,
+		touch: func() {
+			for k := range s.Each {
+				keys.Add(k)
+			}
+		},
+	}
+}
+
+// sync brings the touched keys to what is wanted; between runs when nothing
+// goes in any more where something ends, and before it ends. With an undo the
+// first error ends it, with nil everything is attempted.
+func (t *tables) sync(m *model, undo *reconcile.Undo, between func() error) error {
+	m.resolve()
+	steps := t.order(m)
+	var errs []error
+	attempt := func(f func() error) bool {
+		if err := f(); err != nil {
+			errs = append(errs, err)
+		}
+		return len(errs) == 0 || undo == nil
+	}
+	for _, s := range steps {
+		if !attempt(func() error { return s.put(undo) }) {
+			return errors.Join(errs...)
+		}
+	}
+	if !attempt(between) {
+		return errors.Join(errs...)
+	}
+	for i := len(steps) - 1; i >= 0; i-- {
+		if !attempt(func() error { return steps[i].delete(undo) }) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// load reads all tables from the kernel.
+func (t *tables) load(m *model) error {
+	var errs []error
+	for _, s := range t.order(m) {
+		errs = append(errs, s.load())
+	}
+	return errors.Join(errs...)
+}
+
+// touchAll marks all that the tables hold and all that is wanted.
+func (t *tables) touchAll(m *model) {
+	m.touchAll()
+	for _, s := range t.order(m) {
+		s.touch()
+	}
+}
+
+// forget drops what is known of an interface that went.
+func (t *tables) forget(index uint32) {
+	t.mac.Forget(index)
+	t.mtu.Forget(index)
+	t.alias.Forget(index)
+	t.up.Forget(index)
+}
+
+// observe takes over what was seen of an interface: somebody else may have
+// changed what is ours.
+func (t *tables) observe(d *device) {
+	t.mac.Observe(d.Index, d.MAC)
+	t.mtu.Observe(d.Index, d.MTU)
+	t.alias.Observe(d.Index, d.Alias)
+	t.up.Observe(d.Index, d.AdminUp())
+}
+
+// attachments are the attached programs. An interface that went meanwhile is
+// no error: the watcher tells of its end.
+type attachments struct{ fastpath.Attachments }
+
+func (a attachments) Put(index uint32, v fastpath.Attachment) error {
+	return ignoreGone(a.Attachments.Put(index, v))
+}
+
+// borrower remembers one attribute of an interface before its first touch.
+type borrower struct {
+	// take reports whether it remembered anything.
+	take func(*device) bool
+	// giveBack forgets what was remembered and never touched.
+	giveBack func(index uint32)
+}
+
+func borrowing[V comparable](s *reconcile.Shadow[uint32, V], b *borrowed[V], want func(uint32) (V, bool)) borrower {
+	return borrower{
+		take: func(d *device) bool {
+			_, ok := want(d.Index)
+			return ok && b.borrow(d)
+		},
+		giveBack: func(index uint32) {
+			if _, ours := s.Get(index); !ours {
+				b.forget(index)
+			}
+		},
+	}
+}

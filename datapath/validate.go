@@ -1,0 +1,99 @@
+package datapath
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// checkValues reports what is wrong with a change by itself.
+func checkValues(c spec.Change) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+		p := c.Ports[name]
+		if p == nil {
+			continue
+		}
+		if p.Name != name {
+			errs = append(errs, &spec.Invalid{Port: name, Reason: fmt.Sprintf("it calls itself %q", p.Name)})
+		}
+		errs = append(errs, p.Check())
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Switches)) {
+		s := c.Switches[name]
+		if s == nil {
+			continue
+		}
+		if s.Name != name {
+			errs = append(errs, &spec.Invalid{Switch: name, Reason: fmt.Sprintf("it calls itself %q", s.Name)})
+		}
+		errs = append(errs, s.Check())
+	}
+	return errors.Join(errs...)
+}
+
+// validate reports what is wrong with the model after a change, as far as the
+// change concerns it.
+func (m *model) validate(c spec.Change) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+		if p := m.ports[name]; p != nil {
+			errs = append(errs, m.validateDevice(p))
+		}
+	}
+	for _, name := range m.touched.switchNames.All() {
+		if s := m.switches[name]; s != nil {
+			errs = append(errs, m.validateStatics(s))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validateDevice compares a port with its interface, where that is there.
+func (m *model) validateDevice(p *port) error {
+	d := m.byName[p.cfg.Name]
+	if d == nil {
+		return nil
+	}
+	fail := func(format string, args ...any) error {
+		return &spec.Invalid{Port: p.cfg.Name, Reason: fmt.Sprintf(format, args...)}
+	}
+	if reason := unfit(&d.Link); reason != "" && p.cfg.Switched != nil {
+		return fail("no switch port: %s", reason)
+	}
+	if mtu := p.cfg.MTU; mtu != 0 && (mtu < d.MinMTU || d.MaxMTU != 0 && mtu > d.MaxMTU) {
+		return fail("mtu %d: the interface takes %d to %d", mtu, d.MinMTU, d.MaxMTU)
+	}
+	return nil
+}
+
+// validateStatics wants the port of each static entry to carry its VLAN.
+func (m *model) validateStatics(s *vswitch) error {
+	statics := s.config().Static
+	if len(statics) == 0 {
+		return nil
+	}
+	var errs []error
+	for key, name := range statics {
+		p := m.ports[name]
+		reason := ""
+		switch {
+		case p == nil || p.number == 0 || p.cfg.Switched.Switch != s.name:
+			reason = fmt.Sprintf("%s is no port of this switch", name)
+		case !s.exists.Has(key.VLAN):
+			reason = fmt.Sprintf("vlan %d is not on this switch", key.VLAN)
+		default:
+			if members := s.members(key.VLAN); members.Has(p.number) {
+				continue
+			}
+			reason = fmt.Sprintf("port %s does not carry vlan %d", name, key.VLAN)
+		}
+		errs = append(errs, &spec.Invalid{Switch: s.name, VLAN: key.VLAN, MAC: key.MAC, Reason: reason})
+	}
+	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
