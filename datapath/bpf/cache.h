@@ -41,14 +41,12 @@ static inline struct flow_key flow_key(const struct frame *f)
 }
 
 /* flow_slot is where a flow of that key would be. */
-static inline struct flow *flow_slot(const struct flow_key *key)
+static inline __u32 flow_slot(const struct flow_key *key)
 {
 	__u64 hash = (key->addresses ^ key->source) * 0x9e3779b97f4a7c15ULL;
-	__u32 at;
 
 	hash ^= key->addresses >> 24;
-	at = (hash ^ key->state >> 32) * 0xc2b2ae3d27d4eb4fULL >> 52;
-	return bpf_map_lookup_elem(&flow_cache, &at);
+	return (hash ^ key->state >> 32) * 0xc2b2ae3d27d4eb4fULL >> 52;
 }
 
 /* flow_hit: an empty slot has interface 0, which no key has. */
@@ -60,9 +58,13 @@ static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
 	       now - flow->filled < refresh_after;
 }
 
-static inline void flow_fill(struct flow *flow, const struct flow_key *key,
-			     __u32 now, __u32 in_port, const struct action *act)
+static inline void flow_fill(__u32 slot, const struct flow_key *key, __u32 now,
+			     __u32 in_port, const struct action *act)
 {
+	struct flow *flow = bpf_map_lookup_elem(&flow_cache, &slot);
+
+	if (!flow)
+		return;
 	flow->addresses = key->addresses;
 	flow->source = key->source;
 	flow->state = key->state;

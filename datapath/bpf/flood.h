@@ -102,20 +102,40 @@ static long flood_step(__u32 step, struct flooding *x)
 	return 0;
 }
 
-/*
- * flood_frame sends all copies but one; that one's action is the result, or an
- * action without a port.
- */
-static __attribute__((noinline)) int
-flood_frame(struct __sk_buff *skb, struct flooding *x)
-{
-	struct flood_set *set = bpf_map_lookup_elem(&flood, &x->fid);
+/* What a flood starts with and what is left of it. */
+struct flood_request {
+	struct frame frame;
+	__u32 fid;
+	__u32 in_port;
+	__u16 sw;
+	__u16 vlan;
+	__u32 members;		/* result: how many there were */
+	struct action last;	/* result: of the last copy, left to the caller */
+};
 
+/* flood_frame sends all copies of a frame but the last. */
+__attribute__((noinline)) int flood_frame(struct __sk_buff *skb,
+					  struct flood_request *r)
+{
+	struct flooding x = {};
+	struct flood_set *set;
+
+	if (!r)
+		return 0;
+	set = bpf_map_lookup_elem(&flood, &r->fid);
 	if (!set)
 		return 0;
-	x->skb = skb;
-	x->summary = READ_ONCE(set->summary);
-	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, x, 0);
+	x.skb = skb;
+	x.frame = r->frame;
+	x.summary = READ_ONCE(set->summary);
+	x.fid = r->fid;
+	x.in_port = r->in_port;
+	x.sw = r->sw;
+	x.vlan = r->vlan;
+	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);
+	r->frame = x.frame;
+	r->members = x.members;
+	r->last = x.last;
 	return 0;
 }
 

@@ -79,7 +79,7 @@ struct passage {
 	struct frame frame;
 	struct flow_key key;
 	struct action act;		/* port 0: it goes nowhere */
-	struct flow *flow;		/* its slot in the cache */
+	__u32 slot;			/* in the cache */
 	__u32 in_port;			/* 0: it came in at no port */
 	__u32 now;			/* jiffies */
 	enum drop_reason in;		/* why it was dropped at in_port */
@@ -91,7 +91,7 @@ static inline enum drop_reason
 to_members(struct __sk_buff *skb, struct passage *p, __u16 sw, __u16 vlan,
 	   __u32 fid)
 {
-	struct flooding x = {
+	struct flood_request r = {
 		.frame = p->frame,
 		.fid = fid,
 		.in_port = p->in_port,
@@ -99,11 +99,10 @@ to_members(struct __sk_buff *skb, struct passage *p, __u16 sw, __u16 vlan,
 		.vlan = vlan,
 	};
 
-	flood_frame(skb, &x);
-	p->frame.tag = x.frame.tag;
-	p->frame.tag_octets = x.frame.tag_octets;
-	p->act = x.last;
-	return x.members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
+	flood_frame(skb, &r);
+	p->frame = r.frame;
+	p->act = r.last;
+	return r.members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
 }
 
 /* forward takes a frame of a port through the stages. */
@@ -135,7 +134,7 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 	if (reason)
 		return reason;
 
-	fdb_learn(sw, frame_src(f), fid, p->in_port, p->now);
+	fdb_learn(sw, how.sw, frame_src(f), fid, p->in_port, p->now);
 
 	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), fid);
 	if (!to)
@@ -143,15 +142,16 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 	if (to == p->in_port)
 		return DROP_LOOPBACK;
 	p->out = egress(to, how.sw, vlan, &p->act);
-	if (!p->out && p->flow)
-		flow_fill(p->flow, &p->key, p->now, p->in_port, &p->act);
+	if (!p->out)
+		flow_fill(p->slot, &p->key, p->now, p->in_port, &p->act);
 	return DROP_NONE;
 }
 
 /* resolve finds out what becomes of a frame that the cache doesn't know. */
-static __attribute__((noinline)) int resolve(struct __sk_buff *skb,
-					     struct passage *p)
+__attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 {
+	if (!p)
+		return 0;
 	p->act = (struct action){};
 	p->in_port = port_number(p->frame.ifindex);
 	if (p->in_port)
@@ -164,6 +164,7 @@ int switch_ingress(struct __sk_buff *skb)
 {
 	const struct action *act;
 	struct passage p;
+	struct flow *flow;
 	enum cast cast;
 	__u32 octets;
 
@@ -174,10 +175,11 @@ int switch_ingress(struct __sk_buff *skb)
 	p.out = DROP_NONE;
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
-	p.flow = flow_slot(&p.key);
-	if (p.flow && flow_hit(p.flow, &p.key, p.now)) {
-		p.in_port = p.flow->in_port;
-		act = &p.flow->action;
+	p.slot = flow_slot(&p.key);
+	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
+	if (flow && flow_hit(flow, &p.key, p.now)) {
+		p.in_port = flow->in_port;
+		act = &flow->action;
 	} else {
 		resolve(skb, &p);
 		act = &p.act;

@@ -42,6 +42,15 @@ func newBed(t testing.TB, n int) *bed {
 	return b
 }
 
+// sub is the same bed for a subtest, with an empty filtering database.
+func (b *bed) sub(t testing.TB) *bed {
+	t.Helper()
+	s := &bed{t, b.o, b.ifindex}
+	_, err := b.o.FDB().Delete(func(Entry) bool { return true })
+	s.ok(err)
+	return s
+}
+
 func (b *bed) ok(err error) {
 	b.Helper()
 	if err != nil {
