@@ -271,3 +271,16 @@ func formatElems(elems []*gpb.PathElem) string {
 	}
 	return b.String()
 }
+
+// FormatProto is prefix and path in the text form of gNMI, whether or not they
+// are in the schema.
+func FormatProto(prefix, path *gpb.Path) (string, error) {
+	elems, err := join(prefix, path)
+	if err != nil {
+		return "", err
+	}
+	if len(elems) == 0 {
+		return "/", nil
+	}
+	return formatElems(elems), nil
+}

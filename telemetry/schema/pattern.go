@@ -273,3 +273,28 @@ func (p Pattern) ID() string {
 	slices.Sort(parts)
 	return strings.Join(parts, "|")
 }
+
+// Ends are the last nodes of what was asked for, ascending.
+func (p Pattern) Ends() []ocpath.ID {
+	if len(p.alts) == 1 {
+		return p.alts[0].ends
+	}
+	var all []ocpath.ID
+	for i := range p.alts {
+		all = append(all, p.alts[i].ends...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Below reports that a node above id, itself not, is the last of what was asked
+// for; keys are those of the lists above it.
+func (p Pattern) Below(id ocpath.ID, keys []string) bool {
+	for id != ocpath.Root {
+		id = ocpath.Get(id).Parent
+		if p.IsEnd(id, keys) {
+			return true
+		}
+	}
+	return false
+}

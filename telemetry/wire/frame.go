@@ -19,6 +19,7 @@ type Frame struct {
 	Prefix []byte
 	buf    []byte
 	limit  int
+	grown  bool // a frame was full before: the next will be, too
 }
 
 // NewFrame makes an empty frame that is expected to take about size octets. A
@@ -46,7 +47,11 @@ func (f *Frame) Full() bool { return f.Len() >= f.limit }
 // back with SetBuffer.
 func (f *Frame) Buffer() []byte {
 	if f.buf == nil {
-		f.buf = make([]byte, room, room+len(f.Prefix)+f.limit+f.limit/8)
+		size := room + len(f.Prefix) + f.limit + f.limit/8
+		if !f.grown {
+			size = min(size, 512)
+		}
+		f.buf = make([]byte, room, size)
 		f.buf = append(f.buf, f.Prefix...)
 	}
 	return f.buf
@@ -59,6 +64,7 @@ func (f *Frame) SetBuffer(b []byte) { f.buf = b }
 // the epoch, and leaves the frame empty. The octets belong to the caller.
 func (f *Frame) Finish(timestamp int64) []byte {
 	buf := f.Buffer()
+	f.grown = f.Full()
 	f.buf = nil
 	var head [room]byte
 	h := protowire.AppendTag(head[:0], notificationTimestamp, protowire.VarintType)
@@ -73,19 +79,24 @@ func (f *Frame) Finish(timestamp int64) []byte {
 	return buf[start:]
 }
 
-// Split takes a frame's update fields apart: each gets the content of one
-// Update. It is for frames that Finish built.
-func Split(frame []byte, each func(update []byte)) {
+// Split takes a frame that Finish built apart: each gets the content of one
+// Update. The Notification's time comes back.
+func Split(frame []byte, each func(update []byte)) (timestamp int64) {
 	_, _, n := protowire.ConsumeTag(frame)
 	body, _ := protowire.ConsumeBytes(frame[n:])
 	for len(body) > 0 {
 		field, kind, n := protowire.ConsumeTag(body)
 		body = body[n:]
 		size := protowire.ConsumeFieldValue(field, kind, body)
-		if field == notificationUpdate {
+		switch field {
+		case notificationTimestamp:
+			t, _ := protowire.ConsumeVarint(body)
+			timestamp = int64(t)
+		case notificationUpdate:
 			update, _ := protowire.ConsumeBytes(body)
 			each(update)
 		}
 		body = body[size:]
 	}
+	return timestamp
 }

@@ -114,3 +114,11 @@ func AppendDeleteField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S) [
 func Sync() []byte {
 	return protowire.AppendVarint(protowire.AppendTag(nil, responseSync, protowire.VarintType), 1)
 }
+
+// AppendLeafField appends an Update as a field of a Notification, from the
+// pieces that AppendUpdate takes.
+func AppendLeafField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S, value []byte) []byte {
+	dst = protowire.AppendTag(dst, notificationUpdate, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(SizeUpdate(len(prefix)+len(suffix), len(value))))
+	return AppendUpdate(dst, prefix, suffix, value)
+}

@@ -1,0 +1,280 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// Options of an engine; the zero value has the defaults.
+type Options struct {
+	// QueueBytes bounds what waits for one subscriber, in octets of wire form
+	// and bookkeeping; a subscriber that lets more pile up gets ErrSlowReader.
+	// The newest sample of each table is on top of it: it is shared by all that
+	// wait for it, and replaces the one before. Default 8 MiB.
+	QueueBytes int
+	// FrameBytes is the size that one SubscribeResponse is meant to have; only
+	// a single larger value makes it larger. Default 64 KiB.
+	FrameBytes int
+	// MinInterval is the shortest sample and heartbeat interval that is served,
+	// and what a sample interval of 0 means. Default 100 ms.
+	MinInterval time.Duration
+	// SampleInterval is that of sampled leaves in TARGET_DEFINED where the
+	// client names none. Default 10 s.
+	SampleInterval time.Duration
+	// LookInterval is how often leaves of a source that tells of no events are
+	// looked at for ON_CHANGE. Default 1 s.
+	LookInterval time.Duration
+	// Log tells of sources that cannot be read for a sample. Default: nowhere.
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.QueueBytes, 8<<20)
+	setDefault(&o.FrameBytes, 64<<10)
+	setDefault(&o.MinInterval, 100*time.Millisecond)
+	setDefault(&o.SampleInterval, 10*time.Second)
+	setDefault(&o.LookInterval, time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func setDefault[T int | time.Duration](v *T, value T) {
+	if *v == 0 {
+		*v = value
+	}
+}
+
+// Engine holds the published leaves and serves Get and Subscribe. Get and ONCE
+// take no lock; everything that alters or follows the tree takes mu for as
+// long as the change is spread.
+type Engine struct {
+	opts    Options
+	shapes  shapes
+	sources []*source
+	tree    atomic.Pointer[snapshot]
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelCauseFunc
+	tasks  sync.WaitGroup // goroutines of subscriptions and samplers
+
+	life   sync.Mutex // guards closed
+	closed bool
+
+	mu        sync.Mutex // guards the fields below and orders all changes
+	followers map[*follower]struct{}
+	index     followerIndex
+	recorders map[*recorder]struct{}
+
+	samplers samplers
+}
+
+// source is a Source with what the engine knows of it.
+type source struct {
+	Source
+	leaves []ocpath.ID
+	column map[ocpath.ID]int // place of a leaf among leaves
+	list   ocpath.ID         // the nearest list above all leaves, or Root
+	rows   bool              // it makes entries of the list: key leaves are among leaves
+	events bool
+	// reading is held from a read until what was read is in the queues: what
+	// one sampler reads later is not overtaken by what another read before.
+	reading sync.Mutex
+}
+
+// New makes an engine with an empty tree.
+func New(opts Options) *Engine {
+	e := &Engine{
+		opts:      opts.withDefaults(),
+		shapes:    newShapes(),
+		followers: map[*follower]struct{}{},
+		recorders: map[*recorder]struct{}{},
+	}
+	e.tree.Store(emptySnapshot())
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	return e
+}
+
+// Add takes a source. It is called before the first Get, Subscribe or Publish,
+// not concurrently. Leaves that are no leaves, lie below different lists or
+// belong to another source are a mistake of the caller and panic.
+func (e *Engine) Add(s Source) {
+	src := &source{Source: s, leaves: s.Leaves(), column: map[ocpath.ID]int{}, events: s.Events()}
+	for i, id := range src.leaves {
+		n := ocpath.Get(id)
+		list := schema.NearestList(id)
+		if i == 0 {
+			src.list = list
+		}
+		if !n.IsLeaf() || list != src.list || e.shapes[id].from != nil {
+			panic(fmt.Sprintf("telemetry: source leaf %s: no leaf, below another list, or of another source", ocpath.Path(id)))
+		}
+		e.shapes[id].from = src
+		src.column[id] = i
+		src.rows = src.rows || e.shapes[id].isKey
+	}
+	e.sources = append(e.sources, src)
+}
+
+// Publish carries out one event: the tree changes as a whole, then each
+// subscriber that asked for what changed gets it. Values that stay the same
+// are dropped. Publish never waits for a subscriber.
+func (e *Engine) Publish(b Batch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.shapes.begin(e.tree.Load(), nanoseconds(b.Time))
+	for _, p := range b.Deletes {
+		t.remove(p, b.Of)
+	}
+	for _, u := range b.Updates {
+		t.set(u)
+	}
+	changes := t.changes()
+	if len(changes) == 0 {
+		return
+	}
+	e.tree.Store(&snapshot{t.root, t.seq})
+	e.spread(changes)
+}
+
+// Notify tells of changes to the rows of a source: they are delivered and not
+// kept. Deletes name rows by their list entry, or all rows by the list without
+// keys; Of is not looked at. Where an entry also has published leaves, only the
+// source's part is told to be gone.
+func (e *Engine) Notify(b Batch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := nanoseconds(b.Time)
+	var changes []*change
+	root := e.tree.Load().root
+	ids := idents{root: root.id}
+	for _, p := range b.Deletes {
+		changes = e.rowsGone(changes, &ids, root, p, now)
+	}
+	for _, u := range b.Updates {
+		if !ocpath.Get(u.Path.Node).IsLeaf() || len(u.Path.Keys) != e.shapes[u.Path.Node].keys || !u.Value.Valid() {
+			continue
+		}
+		id := ids.of(u.Path.Node, u.Path.Keys)
+		changes = append(changes, &change{id: id, node: u.Path.Node, time: now, value: u.Value})
+	}
+	e.spread(changes)
+}
+
+// rowsGone adds the removal of rows of a source.
+func (e *Engine) rowsGone(changes []*change, ids *idents, root *entry, p schema.Path, now int64) []*change {
+	n := ocpath.Get(p.Node)
+	if len(p.Keys) < e.shapes[p.Node].keys {
+		// A list without keys: a delete of its container says the same.
+		return append(changes, &change{id: ids.of(n.Parent, p.Keys), node: n.Parent, gone: true, time: now})
+	}
+	id := ids.of(p.Node, p.Keys)
+	published := e.shapes.find(root, p.Node, p.Keys)
+	if n.Kind != ocpath.List || published == nil {
+		return append(changes, &change{id: id, node: p.Node, gone: true, time: now})
+	}
+	for _, node := range e.shapes.unpublished(published, p.Node, nil) {
+		changes = append(changes, &change{id: id, node: node, gone: true, time: now})
+	}
+	return changes
+}
+
+// unpublished adds the topmost nodes below node that hold leaves of sources
+// and none that are published in an entry.
+func (s shapes) unpublished(e *entry, node ocpath.ID, nodes []ocpath.ID) []ocpath.ID {
+	n := ocpath.Get(node)
+	for child := node + 1; child < n.End; child = ocpath.Get(child).End {
+		end := ocpath.Get(child).End
+		switch {
+		case !s.hasSource(child, end) || ocpath.Get(child).Kind == ocpath.List:
+		case !e.remains(child, end):
+			nodes = append(nodes, child)
+		default:
+			nodes = s.unpublished(e, child, nodes)
+		}
+	}
+	return nodes
+}
+
+func (s shapes) hasSource(id, end ocpath.ID) bool {
+	return slices.ContainsFunc(s[id:end], func(sh shape) bool { return sh.from != nil })
+}
+
+// idents makes the idents of rows, one for consecutive changes of one row.
+type idents struct {
+	root *ident
+	last *ident
+}
+
+// of gives the ident of the entry that holds a node.
+func (s *idents) of(node ocpath.ID, keys []string) *ident {
+	return s.row(schema.NearestList(node), keys)
+}
+
+// row gives the ident of an entry of a list; keys are those of all lists from
+// the root down, and are copied.
+func (s *idents) row(list ocpath.ID, keys []string) *ident {
+	if list == ocpath.Root {
+		return s.root
+	}
+	if s.last != nil && s.last.list == list && slices.Equal(s.last.keys, keys) {
+		return s.last
+	}
+	id, at := s.root, 0
+	for _, l := range schema.Lists(list) {
+		size := len(ocpath.Get(l).Keys)
+		id = newIdent(id, l, keys[at:at+size])
+		at += size
+	}
+	s.last = id
+	return id
+}
+
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		t = time.Now()
+	}
+	return t.UnixNano()
+}
+
+// Close ends every Get, subscription and sampler with ErrClosed and waits until
+// they are gone. What is published afterwards is kept and told to nobody.
+func (e *Engine) Close() {
+	e.life.Lock()
+	e.closed = true
+	e.life.Unlock()
+	e.cancel(ErrClosed)
+	e.tasks.Wait()
+}
+
+// begin counts a goroutine of the engine, unless the engine is closed.
+func (e *Engine) begin() error {
+	e.life.Lock()
+	defer e.life.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.tasks.Add(1)
+	return nil
+}
+
+// cause is why a context ended, as an error that callers tell apart.
+func (e *Engine) cause(ctx context.Context) error {
+	if e.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return errors.New("the subscription ended")
+}

@@ -1,0 +1,219 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// Get answers one Notification for each path of the request, in its order, all
+// from the same moment; a request without a path asks for its prefix. In JSON a
+// container, or each entry of a list, is one value; in PROTO and ASCII it is
+// its leaves.
+//
+// A path that holds nothing is ErrNotFound; schema.ErrInvalid and
+// schema.ErrUnimplemented are as Compile has them.
+func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
+	if err := e.begin(); err != nil {
+		return nil, err
+	}
+	defer e.tasks.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
+
+	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType()}
+	var err error
+	if g.enc, err = schema.EncodingOf(req.GetEncoding()); err != nil {
+		return nil, err
+	}
+	if g.keep, err = e.kept(req); err != nil {
+		return nil, err
+	}
+	paths := req.GetPath()
+	if len(paths) == 0 {
+		paths = []*gpb.Path{nil}
+	}
+	resp := new(gpb.GetResponse)
+	for _, path := range paths {
+		n, err := g.notification(ctx, req, path)
+		if err != nil {
+			return nil, err
+		}
+		resp.Notification = append(resp.Notification, n)
+	}
+	return resp, nil
+}
+
+// getter answers one Get.
+type getter struct {
+	e    *Engine
+	snap *snapshot
+	at   time.Time // when the answer was true
+	enc  schema.Encoding
+	kind gpb.GetRequest_DataType
+	keep func(*ocpath.Node) bool
+}
+
+// kept gives the filter for the data type and models of a request.
+func (e *Engine) kept(req *gpb.GetRequest) (func(*ocpath.Node) bool, error) {
+	ofModels, err := models(req.GetUseModels())
+	if err != nil {
+		return nil, err
+	}
+	var ofKind func(*ocpath.Node) bool
+	switch req.GetType() {
+	case gpb.GetRequest_ALL:
+		return ofModels, nil
+	case gpb.GetRequest_CONFIG:
+		ofKind = func(n *ocpath.Node) bool { return n.Config }
+	case gpb.GetRequest_STATE:
+		ofKind = func(n *ocpath.Node) bool { return !n.Config }
+	case gpb.GetRequest_OPERATIONAL:
+		ofKind = operational
+	default:
+		return nil, fmt.Errorf("data type %d: %w", req.GetType(), schema.ErrInvalid)
+	}
+	return func(n *ocpath.Node) bool { return ofKind(n) && ofModels(n) }, nil
+}
+
+// operational keeps state that applies no configuration (specification,
+// 3.3.1): leaves without a counterpart in the config container beside theirs.
+func operational(n *ocpath.Node) bool {
+	if n.Config {
+		return false
+	}
+	holder := ocpath.Get(n.Parent)
+	if holder.Name != "state" {
+		return true
+	}
+	config, ok := ocpath.Child(holder.Parent, "config")
+	if !ok {
+		return true
+	}
+	_, applied := ocpath.Child(config, n.Name)
+	return !applied
+}
+
+func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gpb.Path) (*gpb.Notification, error) {
+	p, err := schema.Compile(req.GetPrefix(), path)
+	if err != nil {
+		return nil, err
+	}
+	leaves := p.Depth(depth(req.GetExtension())).Only(g.keep)
+	root, err := g.overlay(ctx, leaves)
+	if err != nil {
+		return nil, err
+	}
+	n := new(gpb.Notification)
+	if g.enc == schema.JSON || g.enc == schema.JSONIETF {
+		g.values(root, leaves, n)
+	} else {
+		g.leaves(root, leaves, n)
+	}
+	if len(n.Update) == 0 {
+		text, err := schema.FormatProto(req.GetPrefix(), path)
+		if err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s: %w", text, ErrNotFound)
+	}
+	n.Timestamp = g.at.UnixNano()
+	if target := req.GetPrefix().GetTarget(); target != "" {
+		n.Prefix = &gpb.Path{Target: target}
+	}
+	return n, nil
+}
+
+// overlay gives the tree with the rows of the sources that are asked for, in a
+// copy that nobody else sees.
+func (g *getter) overlay(ctx context.Context, leaves schema.Pattern) (*entry, error) {
+	var t *tx
+	var failed error
+	g.e.each(leaves, func(src *source, own schema.Pattern) {
+		if failed != nil {
+			return
+		}
+		if t == nil {
+			t = g.e.shapes.begin(g.snap, g.at.UnixNano())
+		}
+		var at time.Time
+		at, failed = src.Read(ctx, own.Keys(src.list), func(keys []string, values []schema.Value) error {
+			t.row(src, own, keys, values)
+			return nil
+		})
+		if at.Before(g.at) {
+			g.at = at
+		}
+	})
+	if t == nil || failed != nil {
+		return g.snap.root, failed
+	}
+	return t.root, nil
+}
+
+// row puts the leaves of a row into the tree that a pattern asks for.
+func (t *tx) row(src *source, p schema.Pattern, keys []string, values []schema.Value) {
+	var e *entry
+	for i, id := range src.leaves {
+		if !values[i].Valid() || !p.Match(id, keys) {
+			continue
+		}
+		if e == nil {
+			e = t.reach(src.list, keys)
+		}
+		if !t.shapes[id].isKey {
+			t.put(e, id, values[i])
+		}
+	}
+}
+
+// leaves adds an Update for each leaf.
+func (g *getter) leaves(root *entry, p schema.Pattern, n *gpb.Notification) {
+	walk(root, p, func(e *entry, l *leaf) bool {
+		if g.kind == gpb.GetRequest_CONFIG && g.e.shapes[l.id].isKey && !g.e.shapes.configured(e) {
+			return true
+		}
+		n.Update = append(n.Update, &gpb.Update{
+			Path: schema.ToProto(e.id.path(l.id)),
+			Val:  l.value.Typed(ocpath.Get(l.id), g.enc),
+		})
+		return true
+	})
+}
+
+// configured reports that an entry holds configuration besides its keys.
+func (s shapes) configured(e *entry) bool {
+	for i := range e.leaves {
+		if id := e.leaves[i].id; ocpath.Get(id).Config && !s[id].isKey {
+			return true
+		}
+	}
+	for i := range e.lists {
+		if slices.ContainsFunc(e.lists[i].entries.Values(), s.configured) {
+			return true
+		}
+	}
+	return false
+}
+
+// values adds an Update for each node that was asked for, with all below it.
+func (g *getter) values(root *entry, p schema.Pattern, n *gpb.Notification) {
+	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG}
+	asked(root, p, func(e *entry, node ocpath.ID) {
+		text := w.node(e, node)
+		if text == nil {
+			return
+		}
+		val := &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: text}}
+		if g.enc == schema.JSONIETF {
+			val = &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: text}}
+		}
+		n.Update = append(n.Update, &gpb.Update{Path: schema.ToProto(e.id.path(node)), Val: val})
+	})
+}

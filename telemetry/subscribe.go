@@ -1,0 +1,206 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/telemetry/schema"
+	"github.com/signalbox/signalbox/telemetry/wire"
+)
+
+// errEnded stops what still runs of a subscription whose Subscribe returned.
+var errEnded = errors.New("the subscription ended")
+
+// Subscribe serves one RPC: it returns nil when a ONCE is complete or the
+// client of a POLL is done, and else why it ended. The request is the RPC's
+// first one. Each value on polls is a poll of the client; it is closed when the
+// client sends no more. polls may be nil.
+//
+// send takes the wire form of one SubscribeResponse. The octets are shared by
+// subscribers: they are not modified by anybody. send may block as long as the
+// client reads no further; other subscribers see nothing of that. It must fail
+// when the RPC is over: where Subscribe returns while send blocks
+// (ErrSlowReader, ErrClosed, the end of ctx), that call, and no other, is still
+// under way.
+//
+// Errors are schema.ErrInvalid and schema.ErrUnimplemented for the request,
+// ErrSlowReader, ErrClosed, the cause of ctx, or what send or a source failed
+// with.
+func (e *Engine) Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls <-chan struct{}, send func(frame []byte) error) error {
+	p, err := e.plan(req)
+	if err != nil {
+		return err
+	}
+	if err := e.begin(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errEnded)
+	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
+	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.QueueBytes)}
+	done := make(chan error, 1)
+	go func() {
+		defer e.tasks.Done()
+		done <- s.run(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-s.queue.failed:
+		err = fmt.Errorf("more than %d octets wait for it: %w", e.opts.QueueBytes, ErrSlowReader)
+	case <-ctx.Done():
+		err = e.cause(ctx)
+	}
+	cancel(err)
+	if !s.end() {
+		<-done
+	}
+	return err
+}
+
+// session is one Subscribe RPC.
+type session struct {
+	e     *Engine
+	plan  *plan
+	polls <-chan struct{}
+	out   func([]byte) error
+	queue *queue
+
+	mu      sync.Mutex // guards the fields below
+	sending bool       // out is being called
+	ended   bool       // out is not called any more
+}
+
+// send hands one frame to the client, unless Subscribe has returned.
+func (s *session) send(frame []byte) error {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return errEnded
+	}
+	s.sending = true
+	s.mu.Unlock()
+	err := s.out(frame)
+	s.mu.Lock()
+	s.sending = false
+	s.mu.Unlock()
+	return err
+}
+
+// end lets no further call of out begin, and tells whether one is under way.
+func (s *session) end() (sending bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	return s.sending
+}
+
+func (s *session) run(ctx context.Context) error {
+	switch s.plan.mode {
+	case gpb.SubscriptionList_ONCE:
+		return s.once(ctx, s.plan.updatesOnly)
+	case gpb.SubscriptionList_POLL:
+		return s.poll(ctx)
+	}
+	return s.stream(ctx)
+}
+
+// once sends what is there, and that it was all.
+func (s *session) once(ctx context.Context, nothing bool) error {
+	if !nothing {
+		if err := s.current(ctx, s.e.tree.Load()); err != nil {
+			return err
+		}
+	}
+	return s.send(wire.Sync())
+}
+
+// current sends what is there now, straight from the tree and the sources.
+func (s *session) current(ctx context.Context, snap *snapshot) error {
+	w := newWriter(s.plan.form, s.send)
+	if err := w.tree(snap.root, s.plan.tree); err != nil {
+		return err
+	}
+	for _, r := range s.plan.reads {
+		if err := w.rows(ctx, r.src, r.pattern); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) poll(ctx context.Context) error {
+	if err := s.once(ctx, s.plan.updatesOnly); err != nil {
+		return err
+	}
+	for {
+		select {
+		case _, more := <-s.polls:
+			if !more {
+				return nil
+			}
+			if err := s.once(ctx, false); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return s.e.cause(ctx)
+		}
+	}
+}
+
+// stream follows from before the first answer on: what changes while the
+// client gets what is there waits in the queue.
+func (s *session) stream(ctx context.Context) error {
+	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, enc: s.plan.enc, queue: s.queue}
+	snap := s.e.follow(f)
+	defer s.e.unfollow(f)
+	if !s.plan.updatesOnly {
+		if err := s.current(ctx, snap); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.plan.parts {
+		p.quiet = p.quiet || s.plan.updatesOnly
+		frames, leave, err := s.e.join(ctx, p, f, s.plan.form)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		for _, frame := range frames {
+			if err := s.send(frame); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.send(wire.Sync()); err != nil {
+		return err
+	}
+	return s.follow(ctx)
+}
+
+// follow sends what comes into the queue.
+func (s *session) follow(ctx context.Context) error {
+	polls := s.polls
+	for {
+		for frames := s.queue.next(s.plan.frame()); len(frames) > 0; frames = s.queue.next(s.plan.frame()) {
+			for _, frame := range frames {
+				if err := s.send(frame); err != nil {
+					return err
+				}
+			}
+		}
+		select {
+		case <-s.queue.ready:
+		case _, more := <-polls:
+			if more {
+				return fmt.Errorf("a poll on a STREAM subscription: %w", schema.ErrInvalid)
+			}
+			polls = nil
+		case <-ctx.Done():
+			return s.e.cause(ctx)
+		}
+	}
+}

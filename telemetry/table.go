@@ -1,0 +1,207 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// table is what a sampler last read of a source: it knows what changed between
+// two reads and which rows went.
+type table struct {
+	src   *source
+	rows  map[string]*row
+	order []*row // of the last read, as the source gave them
+	keys  []string
+	at    time.Time // of the last read
+	count uint64    // of reads
+	since uint64    // the last read before this one that succeeded
+	good  uint64    // the last read that succeeded
+	blank bool      // which rows were there before is not known
+	key   []byte    // scratch
+}
+
+// row is one row of a source.
+type row struct {
+	id      *ident
+	values  []schema.Value
+	changed []uint64 // the read in which each value was new
+	seen    uint64   // the last read that had the row
+}
+
+func (s *source) name() string {
+	if s.list == ocpath.Root {
+		return ocpath.Path(s.leaves[0])
+	}
+	return ocpath.Path(s.list)
+}
+
+// touches reports that leaves of the source lie at or below a node.
+func (s *source) touches(node ocpath.ID) bool {
+	end := ocpath.Get(node).End
+	return slices.ContainsFunc(s.leaves, func(id ocpath.ID) bool { return id >= node && id < end })
+}
+
+// forget takes rows out that subscribers know to be gone.
+func (t *table) forget(gone []*change, all bool) {
+	t.blank = all
+	for _, c := range gone {
+		if c.id.list == t.src.list && len(c.id.keys) > 0 {
+			t.key = appendKeys(t.key[:0], c.id.keys)
+			delete(t.rows, string(t.key))
+			continue
+		}
+		path := c.id.path(c.node)
+		for key, r := range t.rows {
+			if r.id.path(t.src.list).Within(path) {
+				delete(t.rows, key)
+			}
+		}
+	}
+}
+
+// appendKeys appends a text that is unique for the keys.
+func appendKeys(dst []byte, keys []string) []byte {
+	for _, k := range keys {
+		dst = binary.AppendUvarint(dst, uint64(len(k)))
+		dst = append(dst, k...)
+	}
+	return dst
+}
+
+// read takes the source's rows that match keys.
+func (t *table) read(ctx context.Context, keys []string) error {
+	t.count++
+	t.order = t.order[:0]
+	at, err := t.src.Read(ctx, keys, t.take)
+	if err != nil {
+		return err
+	}
+	t.at, t.keys = at, keys
+	t.since, t.good = t.good, t.count
+	return nil
+}
+
+func (t *table) take(keys []string, values []schema.Value) error {
+	t.key = appendKeys(t.key[:0], keys)
+	r := t.rows[string(t.key)]
+	if r == nil {
+		ids := idents{root: &ident{list: ocpath.Root}}
+		r = &row{id: ids.row(t.src.list, keys), values: make([]schema.Value, len(values)), changed: make([]uint64, len(values))}
+		t.rows[string(t.key)] = r
+	}
+	for i, v := range values {
+		if !v.Equal(r.values[i]) {
+			r.values[i], r.changed[i] = v, t.count
+		}
+	}
+	r.seen = t.count
+	t.order = append(t.order, r)
+	return nil
+}
+
+// sweep drops the rows that the last read had no more and gives the removals
+// that tell of them, and of values that went.
+func (t *table) sweep(shapes shapes, published *entry) []*change {
+	now := t.at.UnixNano()
+	var gone []*change
+	for key, r := range t.rows {
+		if r.seen == t.count {
+			for i, v := range r.values {
+				if !v.Valid() && r.changed[i] > t.since {
+					gone = append(gone, &change{id: r.id, node: t.src.leaves[i], gone: true, time: now})
+				}
+			}
+			continue
+		}
+		delete(t.rows, key)
+		if t.blank || !covers(t.keys, r.id.keys) {
+			continue
+		}
+		for _, node := range t.removed(shapes, published, r) {
+			gone = append(gone, &change{id: r.id, node: node, gone: true, time: now})
+		}
+	}
+	return gone
+}
+
+// has reports that the last read had a row at or below what a change is about.
+func (t *table) has(c *change) bool {
+	if c.id.list == t.src.list {
+		t.key = appendKeys(t.key[:0], c.id.keys)
+		r := t.rows[string(t.key)]
+		return r != nil && r.seen == t.count
+	}
+	path := c.id.path(c.node)
+	return slices.ContainsFunc(t.order, func(r *row) bool { return r.id.path(t.src.list).Within(path) })
+}
+
+// untold leaves out what others have told to be gone meanwhile.
+func untold(gone, told []*change) []*change {
+	return slices.DeleteFunc(gone, func(c *change) bool {
+		path := c.id.path(c.node)
+		return slices.ContainsFunc(told, func(by *change) bool { return by.gone && path.Within(by.id.path(by.node)) })
+	})
+}
+
+// removed are the topmost nodes that a row took with it: its list entry where
+// nothing else is known of that.
+func (t *table) removed(shapes shapes, published *entry, r *row) []ocpath.ID {
+	e := shapes.find(published, t.src.list, r.id.keys)
+	if e == nil {
+		if t.src.list != ocpath.Root {
+			return []ocpath.ID{t.src.list}
+		}
+		e = published
+	}
+	return shapes.only(t.src, e, t.src.list, nil)
+}
+
+// only adds the topmost nodes below node that hold leaves of one source, no
+// leaf of another and none that is published in an entry.
+func (s shapes) only(src *source, e *entry, node ocpath.ID, nodes []ocpath.ID) []ocpath.ID {
+	n := ocpath.Get(node)
+	for child := node + 1; child < n.End; child = ocpath.Get(child).End {
+		end := ocpath.Get(child).End
+		switch {
+		case !src.touches(child):
+		case !e.remains(child, end) && !s.others(src, child, end):
+			nodes = append(nodes, child)
+		default:
+			nodes = s.only(src, e, child, nodes)
+		}
+	}
+	return nodes
+}
+
+func (s shapes) others(src *source, id, end ocpath.ID) bool {
+	return slices.ContainsFunc(s[id:end], func(sh shape) bool { return sh.from != nil && sh.from != src })
+}
+
+// frames encodes what a view asks for of the rows, or of those values alone
+// that changed with the last read.
+func (t *table) frames(v *view, changes bool) [][]byte {
+	var frames [][]byte
+	now := t.at.UnixNano()
+	enc, frame := encoder{enc: v.enc}, v.frame()
+	for _, r := range t.order {
+		for _, i := range v.cols {
+			leaf := t.src.leaves[i]
+			if !r.values[i].Valid() || changes && r.changed[i] <= t.since || !v.pattern.Match(leaf, r.id.keys) {
+				continue
+			}
+			enc.leaf(&frame, r.id, ocpath.Get(leaf), r.values[i])
+		}
+		if frame.Full() {
+			frames = append(frames, frame.Finish(now))
+		}
+	}
+	if !frame.Empty() {
+		frames = append(frames, frame.Finish(now))
+	}
+	return frames
+}

@@ -1,0 +1,153 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+	"github.com/signalbox/signalbox/telemetry/wire"
+)
+
+// How many frames a writer keeps open: one for each of as many times of
+// change, and how many of a source's rows wait for the time they were read at.
+const (
+	maxOpenFrames = 16
+	maxHeldFrames = 16
+)
+
+// form is how the answers to one subscriber look.
+type form struct {
+	enc    schema.Encoding
+	target string // echoed in each Notification's prefix
+	size   int    // of one frame, in octets
+}
+
+func (f form) frame() wire.Frame { return wire.NewFrame(f.target, f.size) }
+
+// encoder appends leaves to frames.
+type encoder struct {
+	enc     schema.Encoding
+	scratch []byte
+}
+
+// leaf appends one leaf's Update as a field of the frame's Notification.
+func (c *encoder) leaf(f *wire.Frame, id *ident, n *ocpath.Node, value schema.Value) {
+	c.scratch = value.AppendTyped(c.scratch[:0], n, c.enc)
+	f.SetBuffer(wire.AppendLeafField(f.Buffer(), id.prefix, n.Suffix, c.scratch))
+}
+
+// writer sends what is there now, straight to the client: it waits for a slow
+// one and keeps nothing but some frames.
+type writer struct {
+	form
+	encoder
+	send func([]byte) error
+	open []openFrame
+}
+
+type openFrame struct {
+	time  int64
+	frame wire.Frame
+}
+
+func newWriter(f form, send func([]byte) error) *writer {
+	return &writer{form: f, encoder: encoder{enc: f.enc}, send: send}
+}
+
+// tree writes what a pattern asks for of the tree, each leaf with the time of
+// its change.
+func (w *writer) tree(root *entry, p schema.Pattern) error {
+	var err error
+	walk(root, p, func(e *entry, l *leaf) bool {
+		err = w.put(l.time, e.id, l)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.flush()
+}
+
+func (w *writer) put(time int64, id *ident, l *leaf) error {
+	i := len(w.open) - 1
+	for i >= 0 && w.open[i].time != time {
+		i--
+	}
+	if i < 0 {
+		if len(w.open) == maxOpenFrames {
+			if err := w.send(w.open[0].frame.Finish(w.open[0].time)); err != nil {
+				return err
+			}
+			w.open = append(w.open[:0], w.open[1:]...)
+		}
+		w.open = append(w.open, openFrame{time, w.frame()})
+		i = len(w.open) - 1
+	}
+	f := &w.open[i].frame
+	w.leaf(f, id, ocpath.Get(l.id), l.value)
+	if f.Full() {
+		return w.send(f.Finish(time))
+	}
+	return nil
+}
+
+// flush sends what is in open frames.
+func (w *writer) flush() error {
+	for i := range w.open {
+		if o := &w.open[i]; !o.frame.Empty() {
+			if err := w.send(o.frame.Finish(o.time)); err != nil {
+				return err
+			}
+		}
+	}
+	w.open = w.open[:0]
+	return nil
+}
+
+// rows reads a source and writes what a pattern asks for of it. The rows wait
+// for the time that the source gives; a large table goes out in pieces, each
+// with its own time.
+func (w *writer) rows(ctx context.Context, src *source, p schema.Pattern) error {
+	held := []wire.Frame{w.frame()}
+	streaming := false
+	ids := idents{root: &ident{list: ocpath.Root}}
+	at, err := src.Read(ctx, p.Keys(src.list), func(keys []string, values []schema.Value) error {
+		id := ids.row(src.list, keys)
+		for i, leaf := range src.leaves {
+			if !values[i].Valid() || !p.Match(leaf, keys) {
+				continue
+			}
+			w.leaf(&held[len(held)-1], id, ocpath.Get(leaf), values[i])
+		}
+		if !held[len(held)-1].Full() {
+			return nil
+		}
+		streaming = streaming || len(held) == maxHeldFrames
+		if streaming {
+			if err := w.release(held, time.Now()); err != nil {
+				return err
+			}
+			held = held[:0]
+		}
+		held = append(held, w.frame())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.release(held, at)
+}
+
+// release sends frames with the time of their rows.
+func (w *writer) release(held []wire.Frame, at time.Time) error {
+	for i := range held {
+		if held[i].Empty() {
+			continue
+		}
+		if err := w.send(held[i].Finish(nanoseconds(at))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
