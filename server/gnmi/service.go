@@ -22,11 +22,13 @@ const MaxGetBytes = 64 << 20
 // Telemetry answers what is read. telemetry.Engine satisfies it.
 type Telemetry interface {
 	Get(context.Context, *gpb.GetRequest) (*gpb.GetResponse, error)
-	// Subscribe serves one RPC until it is over, the context ends or send
-	// fails. Each value on polls, and for a POLL subscription its close, comes
-	// from the client. send takes the wire form of one SubscribeResponse and
-	// blocks while the client reads no further.
-	Subscribe(ctx context.Context, list *gpb.SubscriptionList, polls <-chan struct{}, send func(frame []byte) error) error
+	// Subscribe serves one RPC, whose first request is given, until it is over,
+	// the context ends or send fails. Each value on polls is a poll of the
+	// client; it is closed when the client sends no more. send takes the wire
+	// form of one SubscribeResponse, which nobody modifies any more, and blocks
+	// while the client reads no further. One call of send may outlast Subscribe,
+	// until the RPC is over.
+	Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls <-chan struct{}, send func(frame []byte) error) error
 }
 
 // Config carries out what is written. config.Store satisfies it.

@@ -29,7 +29,7 @@ type script struct {
 
 func (s script) Get(context.Context, *gpb.GetRequest) (*gpb.GetResponse, error) { return s.get() }
 func (s script) Set(context.Context, *gpb.SetRequest) (*gpb.SetResponse, error) { return s.set() }
-func (s script) Subscribe(ctx context.Context, _ *gpb.SubscriptionList, polls <-chan struct{}, send func([]byte) error) error {
+func (s script) Subscribe(ctx context.Context, _ *gpb.SubscribeRequest, polls <-chan struct{}, send func([]byte) error) error {
 	return s.subscribe(ctx, polls, send)
 }
 

@@ -30,7 +30,7 @@ func (s *Service) Subscribe(stream grpc.BidiStreamingServer[gpb.SubscribeRequest
 	polls := make(chan struct{})
 	s.readers.Go(func() { readPolls(ctx, cancel, stream, list.GetMode(), polls) })
 
-	err = s.telemetry.Subscribe(ctx, list, polls, func(frame []byte) error { return stream.SendMsg(Frame(frame)) })
+	err = s.telemetry.Subscribe(ctx, first, polls, func(frame []byte) error { return stream.SendMsg(Frame(frame)) })
 	var broken *protocolError
 	if cause := context.Cause(ctx); errors.As(cause, &broken) {
 		err = cause
