@@ -39,7 +39,7 @@ func rooms() []room {
 		{"telemetry/...", []string{"telemetry/...", "gen/ocpath"}},
 		{"server/openconfig/...", []string{"gen/oc", "gen/ocpath", "datapath/spec", "telemetry/...", "server/host"}},
 		{"server/config/...", []string{"server/openconfig/...", "server/config/...", "gen/oc", "gen/ocpath", "datapath/spec", "telemetry/..."}},
-		{"server/gnmi/...", []string{"server/config/...", "telemetry/...", "gen/ocpath"}},
+		{"server/gnmi/...", []string{"server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
 		{"server/host", nil},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
