@@ -3,10 +3,12 @@ package fastpath
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -16,6 +18,7 @@ import (
 type bed struct {
 	testing.TB
 	o       *Objects
+	ns      netns.NsHandle
 	ifindex map[uint16]uint32
 }
 
@@ -29,8 +32,8 @@ const (
 // newBed makes a bed with n veth pairs; nothing is configured.
 func newBed(t testing.TB, n int) *bed {
 	t.Helper()
-	netns(t)
-	b := &bed{t, open(t, pinDir(t)), map[uint16]uint32{}}
+	ns := newNetNS(t)
+	b := &bed{t, open(t, pinDir(t)), ns, map[uint16]uint32{}}
 	t.Cleanup(func() {
 		if err := b.o.Remove(); err != nil {
 			t.Error(err)
@@ -42,10 +45,13 @@ func newBed(t testing.TB, n int) *bed {
 	return b
 }
 
-// sub is the same bed for a subtest, with an empty filtering database.
+// sub is the same bed for a subtest, which has its own goroutine, with an
+// empty filtering database.
 func (b *bed) sub(t testing.TB) *bed {
 	t.Helper()
-	s := &bed{t, b.o, b.ifindex}
+	s := &bed{t, b.o, b.ns, b.ifindex}
+	runtime.LockOSThread() // the thread ends with the subtest
+	s.ok(netns.Set(b.ns))
 	_, err := b.o.FDB().Delete(func(Entry) bool { return true })
 	s.ok(err)
 	return s

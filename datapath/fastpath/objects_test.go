@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/vishvananda/netns"
 )
 
 // needRoot skips where the kernel can't be asked, but not in CI.
@@ -22,14 +22,18 @@ func needRoot(t testing.TB) {
 	t.Skip("needs root: loads BPF programs")
 }
 
-// netns puts the test's thread into a network namespace of its own, for good.
-func netns(t testing.TB) {
+// newNetNS puts the test's thread into a network namespace of its own; the
+// thread ends with the test.
+func newNetNS(t testing.TB) netns.NsHandle {
 	t.Helper()
 	needRoot(t)
 	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Fatalf("unshare: %v", err)
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatalf("new network namespace: %v", err)
 	}
+	t.Cleanup(func() { ns.Close() })
+	return ns
 }
 
 // pinDir is an empty pin folder in the BPF file system.
@@ -61,7 +65,7 @@ func open(t testing.TB, dir string) *Objects {
 }
 
 func TestOpenTakesOverWhatIsPinned(t *testing.T) {
-	netns(t)
+	newNetNS(t)
 	dir := pinDir(t)
 	o := open(t, dir)
 	want := Switch{Enabled: true, AgeingSeconds: 300}
