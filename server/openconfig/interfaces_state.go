@@ -1,6 +1,8 @@
 package openconfig
 
 import (
+	"math"
+
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -14,7 +16,9 @@ func InterfaceState(i *spec.Interface) *Row {
 	r.text(ocpath.InterfacesInterfaceStateName, i.Name)
 	r.name(ocpath.InterfacesInterfaceStateType, interfaceType(i))
 	r.text(ocpath.InterfacesInterfaceStateDescription, i.Description)
-	r.positive(ocpath.InterfacesInterfaceStateMtu, uint64(i.MTU))
+	if i.MTU <= math.MaxUint16 { // the loopback device's is 65536, which the leaf cannot hold
+		r.positive(ocpath.InterfacesInterfaceStateMtu, uint64(i.MTU))
+	}
 	r.bool(ocpath.InterfacesInterfaceStateEnabled, i.AdminUp)
 	r.positive(ocpath.InterfacesInterfaceStateIfindex, uint64(i.Index))
 	r.name(ocpath.InterfacesInterfaceStateAdminStatus, upDown(i.AdminUp))
