@@ -63,6 +63,9 @@ func (d *Datapath) apply(c spec.Change) error {
 	if err := d.transact(); err != nil {
 		err = errors.Join(err, d.model.revert(inverse))
 		d.model.settle(time.Now())
+		if d.ahead {
+			err = errors.Join(err, d.save())
+		}
 		return err
 	}
 	d.commit()
@@ -85,7 +88,7 @@ func (d *Datapath) transact() error {
 		err = errors.Join(err, failed)
 	}
 	d.giveBack()
-	return errors.Join(err, d.save())
+	return err
 }
 
 // giveBack forgets the originals of attributes that were not touched after all.
@@ -100,6 +103,9 @@ func (d *Datapath) giveBack() {
 // prepare writes down what the next instance must know before the kernel is
 // touched, and clears the counters of ports that are new.
 func (d *Datapath) prepare() error {
+	for _, b := range d.tables.borrowers {
+		b.begin()
+	}
 	dirty := len(d.model.portNumbers.fresh)+len(d.model.switchNumbers.fresh) > 0
 	for _, index := range d.model.touched.attributes.All() {
 		dev := d.model.devices[index]
@@ -113,6 +119,7 @@ func (d *Datapath) prepare() error {
 		if err := d.save(); err != nil {
 			return err
 		}
+		d.ahead = true
 	}
 	for _, name := range d.model.portNumbers.fresh {
 		if err := d.objects.ResetCounters(uint16(d.model.portNumbers.number(name))); err != nil {
@@ -127,6 +134,7 @@ func (d *Datapath) prepare() error {
 func (d *Datapath) commit() {
 	first := !d.ready
 	d.ready = true
+	d.ahead = false
 	given := len(d.model.original)
 	if d.model.commit() || first {
 		d.saveOrSay()

@@ -20,6 +20,9 @@ type borrowed[V comparable] struct {
 	devices   map[uint32]*device
 	field     func(*original) **V
 	found     func(*netdev.Link) V
+	// given are the originals that this transaction gave back: when it is
+	// undone, the attribute is ours again and they are what was found.
+	given map[uint32]V
 }
 
 // List is the attributes that are ours, as the kernel has them now.
@@ -54,6 +57,7 @@ func (b *borrowed[V]) Delete(index uint32) error {
 	if err := ignoreGone(b.attribute.Put(index, **b.field(o))); err != nil {
 		return err
 	}
+	b.given[index] = **b.field(o)
 	b.forget(index)
 	return nil
 }
@@ -82,7 +86,10 @@ func (b *borrowed[V]) borrow(d *device) bool {
 	if *field != nil {
 		return false
 	}
-	v := b.found(&d.Link)
+	v, ok := b.given[d.Index]
+	if !ok {
+		v = b.found(&d.Link)
+	}
 	*field = &v
 	return true
 }
@@ -96,28 +103,32 @@ func ignoreGone(err error) error {
 
 func newUpTable(c *netdev.Conn, m *model) *borrowed[bool] {
 	return &borrowed[bool]{
-		c.AdminUp(), m.original, m.devices,
-		func(o *original) **bool { return &o.Up }, (*netdev.Link).AdminUp,
+		attribute: c.AdminUp(), originals: m.original, devices: m.devices, given: make(map[uint32]bool),
+		field: func(o *original) **bool { return &o.Up },
+		found: (*netdev.Link).AdminUp,
 	}
 }
 
 func newMTUTable(c *netdev.Conn, m *model) *borrowed[uint32] {
 	return &borrowed[uint32]{
-		c.MTU(), m.original, m.devices,
-		func(o *original) **uint32 { return &o.MTU }, func(l *netdev.Link) uint32 { return l.MTU },
+		attribute: c.MTU(), originals: m.original, devices: m.devices, given: make(map[uint32]uint32),
+		field: func(o *original) **uint32 { return &o.MTU },
+		found: func(l *netdev.Link) uint32 { return l.MTU },
 	}
 }
 
 func newAliasTable(c *netdev.Conn, m *model) *borrowed[string] {
 	return &borrowed[string]{
-		c.Alias(), m.original, m.devices,
-		func(o *original) **string { return &o.Alias }, func(l *netdev.Link) string { return l.Alias },
+		attribute: c.Alias(), originals: m.original, devices: m.devices, given: make(map[uint32]string),
+		field: func(o *original) **string { return &o.Alias },
+		found: func(l *netdev.Link) string { return l.Alias },
 	}
 }
 
 func newMACTable(c *netdev.Conn, m *model) *borrowed[spec.MAC] {
 	return &borrowed[spec.MAC]{
-		c.MAC(), m.original, m.devices,
-		func(o *original) **spec.MAC { return &o.MAC }, func(l *netdev.Link) spec.MAC { return l.MAC },
+		attribute: c.MAC(), originals: m.original, devices: m.devices, given: make(map[uint32]spec.MAC),
+		field: func(o *original) **spec.MAC { return &o.MAC },
+		found: func(l *netdev.Link) spec.MAC { return l.MAC },
 	}
 }

@@ -50,6 +50,7 @@ type Datapath struct {
 	model    *model
 	tables   *tables
 	ready    bool // the first Apply was made
+	ahead    bool // the record has what a transaction under way adds
 	fdb      []spec.FDBEvent
 	fdbLost  bool
 	watchers map[*watcher]struct{}
@@ -211,6 +212,7 @@ func (d *Datapath) adoptNumbers() {
 
 // save writes the record down.
 func (d *Datapath) save() error {
+	d.ahead = false
 	return d.record.save(&record{
 		Ports: d.model.portNumbers.of, Switches: d.model.switchNumbers.of, Originals: d.model.original,
 	})

@@ -187,6 +187,8 @@ type borrower struct {
 	take func(*device) bool
 	// giveBack forgets what was remembered and never touched.
 	giveBack func(index uint32)
+	// begin starts a transaction.
+	begin func()
 }
 
 func borrowing[V comparable](s *reconcile.Shadow[uint32, V], b *borrowed[V], want func(uint32) (V, bool)) borrower {
@@ -200,5 +202,6 @@ func borrowing[V comparable](s *reconcile.Shadow[uint32, V], b *borrowed[V], wan
 				b.forget(index)
 			}
 		},
+		begin: func() { clear(b.given) },
 	}
 }

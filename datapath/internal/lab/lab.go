@@ -101,7 +101,14 @@ func Wait(t testing.TB, what string, condition func() bool) {
 // frames leave it.
 func (n *NS) Veth(t testing.TB, name string, other *NS, peer string) {
 	t.Helper()
+	n.VethAt(t, 0, name, other, peer)
+}
+
+// VethAt is Veth with an ifindex for the end that is here.
+func (n *NS) VethAt(t testing.TB, index int, name string, other *NS, peer string) {
+	t.Helper()
 	v := netlink.NewVeth(netlink.NewLinkAttrs())
+	v.Index = index
 	v.Name, v.PeerName, v.PeerNamespace = name, peer, netlink.NsFd(other.fd)
 	if err := n.LinkAdd(v); err != nil {
 		t.Fatalf("add veth %s: %v", name, err)

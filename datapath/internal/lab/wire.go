@@ -60,7 +60,7 @@ func (w *Wire) Receive(within time.Duration) []byte {
 	for end := time.Now().Add(within); ; {
 		n, o, _, from, err := unix.Recvmsg(w.fd, buf, oob, 0)
 		switch {
-		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN):
 			if time.Now().After(end) {
 				return nil
 			}
