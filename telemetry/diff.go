@@ -105,6 +105,7 @@ func (d *diff) updates(p pair) {
 		}
 		if p.before != nil {
 			if old, ok := p.before.leaf(l.id); ok && old.value.Equal(l.value) {
+				l.seq, l.time = old.seq, old.time // it went and came back
 				continue
 			}
 		}
