@@ -38,6 +38,9 @@ func (j *Journal) Due() bool {
 	return j.broken != nil || j.size > max(minRotate, 4*j.documentSize)
 }
 
+// Usable reports that Append may succeed without a Rotate before it.
+func (j *Journal) Usable() bool { return j.broken == nil }
+
 // Append makes one change durable. The text has no line break. After an error
 // the change is not in the journal; where even that could not be made sure
 // of, Due reports true and further changes are refused until Rotate succeeds.

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/server/config/journal"
+	"github.com/signalbox/signalbox/telemetry"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// Device is what the configuration is for. datapath.Datapath satisfies it.
+type Device interface {
+	// Check refuses what Apply would refuse without looking at the kernel. It
+	// changes nothing.
+	Check(context.Context, spec.Change) error
+	// Apply makes the change, all of it or nothing.
+	Apply(context.Context, spec.Change) error
+}
+
+// Options are what a Store needs.
+type Options struct {
+	// Dir is the folder of its files; it is created where it is missing.
+	Dir    string
+	Device Device
+	Log    *slog.Logger
+	// Unlock gives up the folder where the caller has locked it already
+	// (journal.Dir.Lock): the Store then does so when it is closed, or when it
+	// cannot be opened. nil lets Open lock it.
+	Unlock func() error
+	// Committed is told of each transaction after it is durable, and once by
+	// Open of everything that was loaded. It is called in order, one call at a
+	// time, and must not call the Store. nil is allowed.
+	Committed func(Commit)
+
+	// fs replaces the folder's file system in tests of faults.
+	fs journal.FS
+}
+
+// Commit is what one transaction changed in what a client sees below config:
+// the leaves that are set, and the defaults of those that are not (RFC 7950,
+// 7.6.1) below list entries that exist.
+type Commit struct {
+	Time time.Time
+	// Updates are leaves with a new value, that of the default where the leaf
+	// was removed and its list entry stays.
+	Updates []telemetry.Update
+	// Deletes are leaves, and list entries that are no longer configured. They
+	// are about configuration only (telemetry.Config): state may live on below
+	// the same entry. They come before the updates.
+	Deletes []schema.Path
+}

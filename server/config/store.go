@@ -1,0 +1,188 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/signalbox/signalbox/gen/oc"
+	"github.com/signalbox/signalbox/server/config/journal"
+	"github.com/signalbox/signalbox/server/config/tree"
+	"github.com/signalbox/signalbox/server/openconfig"
+)
+
+// Store has the running configuration.
+type Store struct {
+	options  Options
+	schema   *tree.Schema
+	defaults defaults
+	unlock   func() error
+	running  atomic.Pointer[oc.Device]
+
+	// turn holds one token; who has taken it may use the fields below and
+	// replace the running configuration.
+	turn    chan struct{}
+	journal *journal.Journal
+	config  *openconfig.Config // of the running configuration
+	closed  bool
+}
+
+// Open takes the folder, loads the last configuration in it that is whole,
+// applies all of it to the device and tells it to Committed. What it finds
+// damaged it logs, and keeps under another name. An error of kind Invalid
+// names the path of a loaded leaf that the device refuses; one that wraps
+// journal.ErrLocked means that another process uses the folder.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	bound, err := tree.New()
+	if err != nil {
+		return nil, err
+	}
+	inUse, err := newDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{options: options, schema: bound, defaults: inUse, turn: make(chan struct{}, 1)}
+	if s.unlock = options.Unlock; s.unlock == nil {
+		if s.unlock, err = journal.Dir(options.Dir).Lock(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("state folder %s: %w", options.Dir, err), s.release())
+	}
+	s.turn <- struct{}{}
+	return s, nil
+}
+
+// load reads the files, applies what they hold and begins to write.
+func (s *Store) load(ctx context.Context) error {
+	found, err := journal.Read(s.folder())
+	if err != nil {
+		return err
+	}
+	for _, damage := range found.Damage {
+		s.options.Log.Error("damaged state file: the last good version is used, what is there is kept", "dir", s.options.Dir, "err", damage)
+	}
+	version, err := s.choose(found)
+	if err != nil {
+		return err
+	}
+	s.journal, err = found.Continue(version, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
+	if err != nil {
+		return err
+	}
+	return s.applyAll(ctx)
+}
+
+// choose takes the newest version that can be loaded, and makes it the running
+// configuration; nil in a new folder.
+func (s *Store) choose(found *journal.Found) (*journal.Version, error) {
+	if found.Empty() {
+		s.running.Store(new(oc.Device))
+		s.config = openconfig.NewConfig(s.Running())
+		return nil, nil
+	}
+	errs := found.Damage
+	for i := range found.Versions {
+		v := &found.Versions[i]
+		d, err := load(s.schema, v.Document, v.Changes)
+		if err == nil {
+			config := openconfig.NewConfig(d)
+			if _, err = openconfig.Decode(nil, config, config.All()); err == nil {
+				s.running.Store(d)
+				s.config = config
+				s.options.Log.Info("configuration loaded", "from", v.Name, "changes", len(v.Changes))
+				return v, nil
+			}
+		}
+		err = fmt.Errorf("%s: %w", v.Name, err)
+		s.options.Log.Error("saved configuration cannot be used: an earlier one is tried", "dir", s.options.Dir, "err", err)
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("no saved configuration can be used; move the files away to begin with none: %w", errors.Join(errs...))
+}
+
+// applyAll gives the device the whole configuration.
+func (s *Store) applyAll(ctx context.Context) error {
+	change, err := openconfig.Decode(nil, s.config, s.config.All())
+	if err != nil {
+		return err
+	}
+	if err := s.options.Device.Check(ctx, change); err != nil {
+		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
+	}
+	if err := s.options.Device.Apply(ctx, change); err != nil {
+		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
+	}
+	diff := s.schema.Compare(new(oc.Device), s.Running())
+	s.tell(s.defaults.commit(time.Now(), &diff))
+	return nil
+}
+
+func (s *Store) folder() journal.FS {
+	if s.options.fs != nil {
+		return s.options.fs
+	}
+	return journal.Dir(s.options.Dir)
+}
+
+func (s *Store) tell(c Commit) {
+	if s.options.Committed != nil {
+		s.options.Committed(c)
+	}
+}
+
+// Running is the running configuration. It is never modified; a later
+// transaction replaces it. Leaves that are not set have the models' defaults.
+func (s *Store) Running() *oc.Device { return s.running.Load() }
+
+// take waits for the turn to change the configuration.
+func (s *Store) take(ctx context.Context) error {
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.closed {
+		s.turn <- struct{}{}
+		return &openconfig.Error{Kind: openconfig.Unavailable, Reason: "the element is shutting down"}
+	}
+	return nil
+}
+
+// rotate writes the running configuration as a whole and begins an empty
+// journal.
+func (s *Store) rotate() error {
+	document, err := s.schema.JSON(s.Running())
+	if err != nil {
+		return err
+	}
+	return s.journal.Rotate(document)
+}
+
+// Close waits for a transaction that is under way, writes the configuration
+// to config.json and leaves the folder. The device keeps what was applied. An
+// error of writing loses nothing: the journal has it.
+func (s *Store) Close() error {
+	if err := s.take(context.Background()); err != nil {
+		return nil // closed already
+	}
+	defer func() { s.turn <- struct{}{} }()
+	s.closed = true
+	var err error
+	if s.journal.Dirty() {
+		err = s.rotate()
+	}
+	return errors.Join(err, s.release())
+}
+
+// release gives the folder up.
+func (s *Store) release() error {
+	var err error
+	if s.journal != nil {
+		err = s.journal.Close()
+	}
+	return errors.Join(err, s.unlock())
+}
