@@ -145,8 +145,6 @@ struct flood_set {
 #define FDB_WAYS	4
 #define FDB_STATIC	(1 << 16)
 #define FDB_PORT_MASK	0xfff
-/* Used entries at which an address looks for the emptier of its buckets. */
-#define FDB_CROWDED	2
 
 struct fdb_bucket {
 	__u64 key[FDB_WAYS];

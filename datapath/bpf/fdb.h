@@ -2,7 +2,8 @@
 /*
  * fdb.h - the filtering database: where an address is, and learning it.
  *
- * An address has two buckets of four entries. Several CPUs and the element
+ * An address has two buckets of four entries and is put into the emptier one,
+ * so that a million addresses fit into two million entries. Several CPUs and the element
  * write at the same time without a lock:
  *   - an entry is claimed by changing its key from 0, and counts when its
  *     port is set; whoever finds its key a second time after the claim gives
@@ -173,9 +174,7 @@ __attribute__((noinline)) int fdb_insert(__u32 number, __u64 key, __u32 port,
 		fdb_refuse(sw, key, FDB_REFUSED_LIMIT, port, now);
 		return 0;
 	}
-	c = a;
-	if (fdb_used(a) > FDB_CROWDED && fdb_used(b) < fdb_used(a))
-		c = b;
+	c = fdb_used(b) < fdb_used(a) ? b : a;
 	way = fdb_claim(c, key);
 	if (way == FDB_WAYS) {
 		__sync_fetch_and_add(&sw->dynamic, -1);

@@ -67,7 +67,7 @@ func (b *bed) ok(err error) {
 // addPair makes p<n> and h<n> and brings both up.
 func (b *bed) addPair(n uint16) {
 	b.Helper()
-	name, peer := fmt.Sprintf("p%d", n), fmt.Sprintf("h%d", n)
+	name, peer := fmt.Sprintf("p%d", n), hostName(n)
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
 	b.ok(netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peer}))
@@ -188,6 +188,13 @@ func (b *bed) runAt(ifindex, gsoSize uint32, data []byte) (uint32, []byte) {
 		b.Fatalf("run program: %v", err)
 	}
 	return verdict, opts.DataOut
+}
+
+// feed is run for frames whose fate does not matter.
+func (b *bed) feed(ifindex uint32, data []byte) {
+	if _, err := b.o.program.Run(&ebpf.RunOptions{Data: data, Context: &skBuff{Ifindex: ifindex}}); err != nil {
+		b.Fatalf("run program: %v", err)
+	}
 }
 
 // counters of ports 0..n.

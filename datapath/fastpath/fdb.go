@@ -18,7 +18,6 @@ import (
 // The words of an entry (datapath/bpf/abi.h, struct fdb_bucket).
 const (
 	fdbWays     = 4
-	fdbCrowded  = 2
 	fdbStatic   = 1 << 16
 	fdbPortMask = 0xfff
 	fdbFIDMask  = 0x3fff
@@ -271,14 +270,17 @@ func (f FDB) used(bucket uint32) int {
 	return n
 }
 
-// insert puts an entry that is not there, into the bucket that the program
-// would take. It gives the claim back where the program was faster.
+// insert puts an entry that is not there into the emptier of its buckets, as
+// the program does. It gives the claim back where the program was faster.
 func (f FDB) insert(key uint64, port, seen uint32) (bool, error) {
 	at := f.buckets(key)
-	if f.used(at[0]) > fdbCrowded && f.used(at[1]) < f.used(at[0]) {
+	if f.used(at[1]) < f.used(at[0]) {
 		at[0], at[1] = at[1], at[0]
 	}
 	s, ok := f.claim(at[0], key)
+	if !ok {
+		s, ok = f.claim(at[1], key)
+	}
 	if !ok {
 		return false, ErrFDBFull
 	}
