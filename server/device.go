@@ -1,0 +1,38 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// Device is the datapath as the server needs it: what carries out
+// configurations, and what is observed of it.
+type Device interface {
+	Configurable
+	Observed
+}
+
+// Configurable carries out configurations.
+type Configurable interface {
+	// Check refuses a change that Apply could not carry out, without touching
+	// anything.
+	Check(context.Context, spec.Change) error
+	// Apply carries out a change wholly or, where it fails, not at all.
+	Apply(context.Context, spec.Change) error
+}
+
+// Observed tells what the datapath has and does.
+type Observed interface {
+	// State is what was last observed. Nobody modifies it.
+	State() *spec.State
+	// Watch calls f for each change of the state, one at a time and in order;
+	// the first call has everything. f must not call the device. It is not
+	// called after stop has returned.
+	Watch(f func(spec.Event)) (stop func())
+	// Counters reads the counters of every interface at one moment.
+	Counters(context.Context) ([]spec.InterfaceCounters, time.Time, error)
+	// FDB goes through the filtering databases until yield returns false.
+	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
+}

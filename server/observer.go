@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/telemetry"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// publisher takes what changed. telemetry.Engine satisfies it.
+type publisher interface {
+	Publish(telemetry.Batch)
+	Notify(telemetry.Batch)
+}
+
+// observer turns what the datapath saw, and what was committed, into
+// telemetry. Of the configuration it knows only what state refers to: how
+// interfaces are measured, and under which ids switches list their ports.
+type observer struct {
+	telemetry publisher
+	rates     *openconfig.Rates
+	fdb       openconfig.FDBReader
+	log       *slog.Logger
+	lost      chan struct{} // one token: changes of the FDB were missed
+
+	mu sync.Mutex // guards what follows, and the order of publications
+	// intervals are the configured load-intervals, by interface.
+	intervals map[string]time.Duration
+	// ids are those under which switches list interfaces, by both, and listed
+	// are the interfaces, by switch and id.
+	ids    map[listing]string
+	listed map[member]string
+	// interfaces and switches are what was last seen.
+	interfaces map[string]*spec.Interface
+	switches   map[string]*spec.SwitchState
+	// members are the ids under which ports are told in their switches, by
+	// interface: what must go when the port goes.
+	members map[string]member
+}
+
+// listing is an interface in the list of a switch.
+type listing struct{ instance, iface string }
+
+// member is an entry of /network-instances/network-instance/interfaces.
+type member struct{ instance, id string }
+
+func newObserver(t publisher, rates *openconfig.Rates, fdb openconfig.FDBReader, log *slog.Logger) *observer {
+	return &observer{
+		telemetry: t, rates: rates, fdb: fdb, log: log, lost: make(chan struct{}, 1),
+		intervals: map[string]time.Duration{}, ids: map[listing]string{}, listed: map[member]string{},
+		interfaces: map[string]*spec.Interface{}, switches: map[string]*spec.SwitchState{},
+		members: map[string]member{},
+	}
+}
+
+// observed publishes what an event says. It is what Device.Watch calls.
+func (o *observer) observed(e spec.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	state := telemetry.Batch{Time: e.Time, Of: telemetry.State}
+	rows := telemetry.Batch{Time: e.Time, Of: telemetry.State}
+	for name, s := range e.Switches {
+		o.switchChanged(&state, name, s)
+	}
+	for name, i := range e.Interfaces {
+		o.discardsChanged(&rows, name, i)
+		o.interfaceChanged(&state, name, i)
+	}
+	fdbChanged(&rows, e.FDB)
+	publish(o.telemetry.Publish, state)
+	publish(o.telemetry.Notify, rows)
+	if e.FDBLost {
+		select {
+		case o.lost <- struct{}{}:
+		default: // to be read anyway
+		}
+	}
+}
+
+func publish(to func(telemetry.Batch), b telemetry.Batch) {
+	if len(b.Deletes)+len(b.Updates) > 0 {
+		to(b)
+	}
+}
+
+// put adds the rows' leaves to a batch.
+func put(b *telemetry.Batch, rows ...*openconfig.Row) {
+	for _, r := range rows {
+		if r == nil {
+			continue
+		}
+		for _, leaf := range r.Leaves {
+			b.Updates = append(b.Updates, telemetry.Update{Path: schema.Path{Node: leaf.ID, Keys: r.Keys}, Value: leaf.Value})
+		}
+	}
+}
+
+// remove adds a subtree to what a batch deletes.
+func remove(b *telemetry.Batch, node ocpath.ID, keys ...string) {
+	b.Deletes = append(b.Deletes, schema.Path{Node: node, Keys: keys})
+}
+
+// interfaceChanged replaces what is told of an interface; nil is gone.
+func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Interface) {
+	remove(b, ocpath.InterfacesInterface, name)
+	remove(b, ocpath.ComponentsComponent, openconfig.PortComponentName(name))
+	if i == nil {
+		delete(o.interfaces, name)
+		o.rates.Forget(name)
+		o.memberChanged(b, name, nil)
+		return
+	}
+	o.interfaces[name] = i
+	o.follow(name)
+	o.memberChanged(b, name, i.Port)
+	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i))
+}
+
+// follow measures an interface as it is configured.
+func (o *observer) follow(name string) {
+	interval, ok := o.intervals[name]
+	if !ok {
+		interval = openconfig.DefaultLoadInterval
+	}
+	o.rates.Follow(name, interval)
+}
+
+// memberChanged replaces the entry of a port in its switch; nil is no port.
+func (o *observer) memberChanged(b *telemetry.Batch, name string, p *spec.PortState) {
+	if was, ok := o.members[name]; ok {
+		remove(b, ocpath.NetworkInstancesNetworkInstanceInterfacesInterface, was.instance, was.id)
+		delete(o.members, name)
+	}
+	if p == nil {
+		return
+	}
+	id, ok := o.ids[listing{p.Switch, name}]
+	if !ok {
+		id = name
+	}
+	o.members[name] = member{p.Switch, id}
+	put(b, openconfig.MemberState(p.Switch, id, name))
+}
+
+// discardsChanged tells of the rows that come and go with a port.
+func (o *observer) discardsChanged(b *telemetry.Batch, name string, i *spec.Interface) {
+	was := o.interfaces[name] != nil && o.interfaces[name].Port != nil
+	is := i != nil && i.Port != nil
+	switch {
+	case is && !was:
+		put(b, openconfig.DiscardRows(name)...)
+	case was && !is:
+		b.Deletes = append(b.Deletes, openconfig.DiscardList(name))
+	}
+}
+
+// switchChanged replaces what is told of a switch; nil is gone. Of its VLANs
+// only those that differ are touched.
+func (o *observer) switchChanged(b *telemetry.Batch, name string, s *spec.SwitchState) {
+	was := o.switches[name]
+	if s == nil {
+		delete(o.switches, name)
+		remove(b, ocpath.NetworkInstancesNetworkInstance, name)
+		return
+	}
+	o.switches[name] = s
+	remove(b, ocpath.NetworkInstancesNetworkInstanceState, name)
+	remove(b, ocpath.NetworkInstancesNetworkInstanceFdbState, name)
+	put(b, openconfig.SwitchState(s))
+	if was != nil {
+		for id := range was.VLANs {
+			if !sameVLAN(was.VLANs[id], s.VLANs[id]) {
+				remove(b, ocpath.NetworkInstancesNetworkInstanceVlansVlan, name, openconfig.VLANKey(id))
+			}
+		}
+	}
+	for id, v := range s.VLANs {
+		if was == nil || !sameVLAN(was.VLANs[id], v) {
+			put(b, openconfig.VLANState(name, v))
+		}
+	}
+}
+
+func sameVLAN(a, b *spec.VLANState) bool {
+	return a != nil && b != nil && a.Name == b.Name && a.Suspended == b.Suspended && slices.Equal(a.Members, b.Members)
+}
+
+// fdbChanged tells of the entries that came, moved or went; of several changes
+// of one entry only the last counts.
+func fdbChanged(b *telemetry.Batch, events []spec.FDBEvent) {
+	type key struct {
+		instance string
+		spec.FDBKey
+	}
+	last := make(map[key]int, len(events))
+	for n := range events {
+		last[key{events[n].Entry.Switch, events[n].Entry.FDBKey}] = n
+	}
+	for n := range events {
+		e := &events[n].Entry
+		switch {
+		case last[key{e.Switch, e.FDBKey}] != n:
+		case events[n].Gone:
+			b.Deletes = append(b.Deletes, openconfig.FDBEntryPath(e))
+		default:
+			put(b, openconfig.FDBRow(e))
+		}
+	}
+}
+
+// run tells the whole FDB anew each time changes of it were missed, until the
+// context ends.
+func (o *observer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.lost:
+		}
+		if err := o.tellFDB(ctx); err != nil && ctx.Err() == nil {
+			o.log.Error("changes of the filtering databases were missed and they cannot be read", "err", err)
+		}
+	}
+}
+
+func (o *observer) tellFDB(ctx context.Context) error {
+	b := telemetry.Batch{Time: time.Now(), Of: telemetry.State}
+	err := o.fdb.FDB(ctx, func(e spec.FDBEntry) bool {
+		put(&b, openconfig.FDBRow(&e))
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name := range o.switches {
+		remove(&b, ocpath.NetworkInstancesNetworkInstanceFdbMacTableEntriesEntry, name)
+	}
+	o.telemetry.Notify(b)
+	return nil
+}
