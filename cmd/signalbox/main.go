@@ -29,6 +29,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.AddCommand(serveCommand(), flushCommand())
 	root.AddCommand(clientCommands()...)
 	root.AddCommand(versionCommand())
 	return root

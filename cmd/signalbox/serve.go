@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signalbox/signalbox/datapath"
+	"github.com/signalbox/signalbox/server"
+)
+
+// defaultStateDir is where an element keeps its configuration.
+const defaultStateDir = "/var/lib/signalbox"
+
+// serveFlags are what serve takes.
+type serveFlags struct {
+	transport server.Transport
+	stateDir  string
+	bpffs     string
+	logLevel  slog.LevelVar
+	flush     bool
+}
+
+func serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the switch in this network namespace and serve gNMI",
+		Long: `Run the switch in the network namespace it is started in, and serve gNMI.
+
+It takes up what an earlier instance left at work, applies the saved
+configuration and then answers. On SIGTERM or Ctrl-C it ends and leaves the
+switch forwarding; "signalbox flush" takes that off the host.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &f.logLevel}))
+			if f.flush {
+				return flush(cmd, &flushFlags{f.bpffs, f.stateDir}, log)
+			}
+			return serve(cmd.Context(), f, log)
+		},
+	}
+	f.register(c)
+	return c
+}
+
+func (f *serveFlags) register(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.transport.Listen, "listen", defaultAddress, "`HOST:PORT` to answer on; an empty host is every address")
+	registerStateDir(c, &f.stateDir)
+	flags.BoolVar(&f.transport.Insecure, "insecure", false, "speak plain text; loopback addresses only")
+	flags.StringVar(&f.transport.CertFile, "tls-cert", "", "PEM `FILE` with the element's certificate (default a self-made one)")
+	flags.StringVar(&f.transport.KeyFile, "tls-key", "", "PEM `FILE` with the certificate's key")
+	flags.StringVar(&f.transport.ClientCA, "client-ca", "", "PEM `FILE` with the authorities of the client certificates to demand")
+	flags.BoolVar(&f.transport.AllowTLS12, "tls-1.2", false, "accept TLS 1.2 too")
+	flags.TextVar(&f.logLevel, "log-level", &f.logLevel, "what to log: debug, info, warn or error")
+	flags.BoolVar(&f.flush, "flush", false, "take everything off the host and end, as the flush command does")
+	registerBPFFS(c, &f.bpffs)
+}
+
+func registerStateDir(c *cobra.Command, stateDir *string) {
+	c.Flags().StringVar(stateDir, "state-dir", defaultStateDir, "`FOLDER` of the configuration and the self-made certificate")
+}
+
+func registerBPFFS(c *cobra.Command, bpffs *string) {
+	c.Flags().StringVar(bpffs, "bpffs", "", "`FOLDER` of a mounted BPF file system (default the one found or mounted at /sys/fs/bpf)")
+}
+
+// serve claims the address and the state folder, then opens the datapath, then
+// serves: an instance that may not run touches nothing.
+func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
+	s, err := server.Listen(server.Options{
+		StateDir: f.stateDir, Transport: f.transport, Version: softwareVersion(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	d, err := datapath.Open(ctx, datapath.Options{BPFFS: f.bpffs, Log: log})
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return errors.Join(s.Run(ctx, d), d.Close())
+}
+
+// flushFlags are what flush takes.
+type flushFlags struct {
+	bpffs, stateDir string
+}
+
+func flushCommand() *cobra.Command {
+	f := &flushFlags{}
+	c := &cobra.Command{
+		Use:   "flush",
+		Short: "Take the switch off this network namespace and give its interfaces back as they were",
+		Long: `Take the switch off the network namespace it is started in: programs, maps
+and pins go, and the interfaces get the attributes they had before they became
+ports. The configuration stays saved; the next "serve" applies it again.
+
+An element that runs must be stopped first.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flush(cmd, f, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+		},
+	}
+	registerStateDir(c, &f.stateDir)
+	registerBPFFS(c, &f.bpffs)
+	return c
+}
+
+func flush(cmd *cobra.Command, f *flushFlags, log *slog.Logger) error {
+	d, err := datapath.Open(cmd.Context(), datapath.Options{BPFFS: f.bpffs, Log: log})
+	if err != nil {
+		return err
+	}
+	if err := d.Flush(); err != nil {
+		return fmt.Errorf("not everything is off the host: %w", err)
+	}
+	said := "the host is as it was before the switch"
+	if file := server.ConfigurationFile(f.stateDir); exists(file) {
+		said += "; the configuration stays in " + file
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), said)
+	return err
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+
+	"github.com/signalbox/signalbox/datapath"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/integration/element"
+	"github.com/signalbox/signalbox/integration/testenv"
+	"github.com/signalbox/signalbox/integration/topology"
+	"github.com/signalbox/signalbox/integration/traffic"
+	"github.com/signalbox/signalbox/server"
+)
+
+// bound is within which things must have happened, on a busy machine too.
+const bound = 10 * time.Second
+
+// running is an element in this process, in a network namespace with the ports
+// p1, p2, …, each cabled to eth0 of a namespace of its own.
+type running struct {
+	*element.Client
+	t     *testing.T
+	ns    *topology.Namespace
+	hosts []*topology.Namespace
+	end   context.CancelFunc
+	done  chan error // what Run and Close returned
+}
+
+// runElement starts an element as serve does and waits until it serves.
+func runElement(t *testing.T, ports int) *running {
+	t.Helper()
+	testenv.NeedRoot(t)
+	r := &running{t: t, ns: testenv.Namespace(t), done: make(chan error, 1)}
+	for i := range ports {
+		host := testenv.Namespace(t)
+		r.hosts = append(r.hosts, host)
+		err := topology.Cable(
+			topology.End{Namespace: r.ns, Name: fmt.Sprintf("p%d", i+1)},
+			topology.End{Namespace: host, Name: "eth0", MAC: mac(i + 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start(t.TempDir())
+	t.Cleanup(r.flush)
+	t.Cleanup(r.stop)
+	return r
+}
+
+func mac(host int) net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, 1, byte(host)} }
+
+func (r *running) start(stateDir string) {
+	r.t.Helper()
+	log := slog.New(slog.NewTextHandler(r.t.Output(), nil))
+	var s *server.Server
+	var d *datapath.Datapath
+	err := r.ns.Do(func() (err error) {
+		s, err = server.Listen(server.Options{
+			StateDir: stateDir, Transport: server.Transport{Listen: "127.0.0.1:0"}, Version: "test", Log: log,
+		})
+		if err == nil {
+			d, err = datapath.Open(r.t.Context(), datapath.Options{Log: log})
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.end = cancel
+	go func() {
+		err := s.Run(ctx, d)
+		if closing := d.Close(); err == nil {
+			err = closing
+		}
+		r.done <- err
+	}()
+	r.Client = element.Dial(r.ns, s.Addr().String(), false)
+	wait, cancelWait := context.WithTimeout(r.t.Context(), bound)
+	defer cancelWait()
+	if err := r.Serving(wait); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) stop() {
+	r.end()
+	if err := <-r.done; err != nil {
+		r.t.Errorf("the element ended with %v", err)
+	}
+	r.Client.Close()
+}
+
+func (r *running) flush() {
+	var d *datapath.Datapath
+	err := r.ns.Do(func() (err error) {
+		d, err = datapath.Open(context.Background(), datapath.Options{Log: slog.New(slog.DiscardHandler)})
+		return err
+	})
+	if err == nil {
+		err = d.Flush()
+	}
+	if err != nil {
+		r.t.Errorf("flush: %v", err)
+	}
+}
+
+// everything configures each leaf that can be configured, on three ports.
+func everything() []*gpb.Update {
+	return []*gpb.Update{
+		element.Update("/interfaces/interface[name=p1]", map[string]any{
+			"config":                    map[string]any{"name": "p1", "type": "iana-if-type:ethernetCsmacd", "mtu": 1400, "description": "first", "enabled": true},
+			"hold-time":                 map[string]any{"config": map[string]any{"up": 10, "down": 10}},
+			"openconfig-if-rates:rates": map[string]any{"config": map[string]any{"load-interval": 10}},
+			"openconfig-if-ethernet:ethernet": map[string]any{
+				"config": map[string]any{"mac-address": "02:00:00:00:02:01"},
+				"openconfig-vlan:switched-vlan": map[string]any{"config": map[string]any{
+					"interface-mode": "TRUNK", "native-vlan": 10, "trunk-vlans": []any{20, "30..40"}}},
+			},
+		}),
+		element.Access("p2", 10),
+		element.Access("p3", 20),
+		element.Update("/network-instances/network-instance[name=red]", map[string]any{
+			"config": map[string]any{"name": "red", "type": "openconfig-network-instance-types:L2VSI", "enabled": true},
+			"fdb": map[string]any{
+				"config": map[string]any{"mac-learning": true, "mac-aging-time": 60, "maximum-entries": 100}},
+			"interfaces": map[string]any{"interface": []any{
+				map[string]any{"id": "one", "config": map[string]any{"id": "one", "interface": "p1"}},
+				map[string]any{"id": "two", "config": map[string]any{"id": "two", "interface": "p2"}},
+				map[string]any{"id": "three", "config": map[string]any{"id": "three", "interface": "p3"}}}},
+			"vlans": map[string]any{"vlan": []any{
+				map[string]any{"vlan-id": 10, "config": map[string]any{"vlan-id": 10, "name": "office", "status": "ACTIVE"}},
+				map[string]any{"vlan-id": 20, "config": map[string]any{"vlan-id": 20}}}},
+		}),
+		element.StaticEntry("red", "02:00:00:00:03:01", 20, "p3"),
+	}
+}
+
+// hardwareOnly are the leaves that a machine of virtual parts may have no
+// value for. That they are told where there is one, server/openconfig proves.
+func hardwareOnly() []ocpath.ID {
+	return []ocpath.ID{
+		ocpath.InterfacesInterfaceEthernetStateHwMacAddress,
+		ocpath.ComponentsComponentStateModelName, ocpath.ComponentsComponentStateHardwareVersion,
+		ocpath.ComponentsComponentStateFirmwareVersion, ocpath.ComponentsComponentStatePartNo,
+		ocpath.ComponentsComponentStateSerialNo,
+	}
+}
+
+// TestEveryServedLeafHasAValue configures each leaf that can be, lets a frame
+// pass, and then walks the schema: nothing served is a stub.
+func TestEveryServedLeafHasAValue(t *testing.T) {
+	r := runElement(t, 3)
+	if err := r.Configure(t.Context(), everything()...); err != nil {
+		t.Fatal(err)
+	}
+	r.learn()
+	optional := hardwareOnly()
+	testenv.Within(t, bound, func() error {
+		leaves, err := r.Leaves(t.Context(), "/")
+		if err != nil {
+			return err
+		}
+		there := map[string]bool{}
+		for path := range leaves {
+			there[withoutKeys(path)] = true
+		}
+		var missing []string
+		for id := range ocpath.ID(ocpath.Len()) {
+			if ocpath.Get(id).IsLeaf() && !there[ocpath.Path(id)] && !slices.Contains(optional, id) {
+				missing = append(missing, ocpath.Path(id))
+			}
+		}
+		if missing != nil {
+			return fmt.Errorf("served, and without a value:\n%s", strings.Join(missing, "\n"))
+		}
+		return nil
+	})
+}
+
+// learn sends a frame from the host behind p2 once p2 forwards.
+func (r *running) learn() {
+	r.t.Helper()
+	r.wait("/interfaces/interface[name=p2]/switch-port/state/forwarding", "true")
+	socket, err := traffic.Open(r.hosts[1], "eth0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer socket.Close()
+	frame := traffic.Frame{Src: mac(2), Dst: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, Payload: []byte("hello")}
+	if err := socket.Send(frame.Bytes(60)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) wait(path, want string) {
+	r.t.Helper()
+	testenv.Within(r.t, bound, func() error {
+		got, err := r.Text(r.t.Context(), path)
+		if err == nil && got != want {
+			err = fmt.Errorf("%s is %s, want %s", path, got, want)
+		}
+		return err
+	})
+}
+
+// withoutKeys takes the keys off a path's text.
+func withoutKeys(path string) string {
+	var b strings.Builder
+	depth := 0
+	for _, c := range path {
+		switch c {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		default:
+			if depth == 0 {
+				b.WriteRune(c)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestConfigLeafCanBeTakenAway deletes each configured leaf again, one Set
+// each: a leaf that is accepted is one that the element also gives up, or says
+// why not.
+func TestEveryConfigLeafIsUnderstood(t *testing.T) {
+	r := runElement(t, 3)
+	if err := r.Configure(t.Context(), everything()...); err != nil {
+		t.Fatal(err)
+	}
+	leaves, err := r.Leaves(t.Context(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range leaves {
+		id, ok := ocpath.Lookup(strings.Split(strings.TrimPrefix(withoutKeys(path), "/"), "/")...)
+		if !ok {
+			t.Errorf("%s is told and not in the schema", path)
+			continue
+		}
+		if !ocpath.Get(id).Config || slices.Contains(ocpath.Get(ocpath.Get(id).Parent).Keys, id) {
+			continue
+		}
+		_, err := r.Set(t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{element.Path(path)}})
+		if err != nil && (grpcstatus.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "/")) {
+			t.Errorf("delete %s: %v; want it done, or InvalidArgument that names a path", path, err)
+		}
+	}
+}
+
+// TestG38_SetReachesKernelAndSubscriber follows one Set to the kernel's own
+// view and to a subscriber's.
+func TestG38_SetReachesKernelAndSubscriber(t *testing.T) {
+	r := runElement(t, 1)
+	stream, err := r.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stream.Send(&gpb.SubscribeRequest{Request: &gpb.SubscribeRequest_Subscribe{Subscribe: &gpb.SubscriptionList{
+		Mode: gpb.SubscriptionList_STREAM, Encoding: gpb.Encoding_PROTO,
+		Subscription: []*gpb.Subscription{{Path: element.Path("/interfaces/interface[name=p1]/state/mtu"), Mode: gpb.SubscriptionMode_ON_CHANGE}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Configure(t.Context(), element.Access("p1", 10), element.Update("/interfaces/interface[name=p1]/config/mtu", 1234)); err != nil {
+		t.Fatal(err)
+	}
+	link, err := r.ns.Link("p1")
+	if err != nil || link.Attrs().MTU != 1234 {
+		t.Errorf("the kernel has %v, %v; want an MTU of 1234", link.Attrs().MTU, err)
+	}
+	for {
+		answer, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range answer.GetUpdate().GetUpdate() {
+			if u.GetVal().GetUintVal() == 1234 {
+				return
+			}
+		}
+	}
+}
+
+// TestGRPCServerStateIsTheListener compares with the address really listened
+// on.
+func TestGRPCServerStateIsTheListener(t *testing.T) {
+	r := runElement(t, 0)
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(r.Conn.Target(), "passthrough:///"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wait("/system/grpc-servers/grpc-server[name=DEFAULT]/state/port", port)
+	r.wait("/system/grpc-servers/grpc-server[name=DEFAULT]/state/transport-security", "true")
+	r.wait("/system/grpc-servers/grpc-server[name=DEFAULT]/state/listen-addresses", "[127.0.0.1]")
+}
