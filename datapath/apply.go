@@ -20,7 +20,9 @@ func (d *Datapath) Check(ctx context.Context, c spec.Change) error {
 		return err
 	}
 	return d.do(ctx, func() error {
-		d.model.begin()
+		if err := d.lookAtNamed(c); err != nil {
+			return err
+		}
 		inverse, err := d.model.update(c)
 		if err == nil {
 			err = d.model.validate(c)
@@ -46,7 +48,9 @@ func (d *Datapath) Apply(ctx context.Context, c spec.Change) error {
 }
 
 func (d *Datapath) apply(c spec.Change) error {
-	d.model.begin()
+	if err := d.lookAtNamed(c); err != nil {
+		return err
+	}
 	defer d.model.begin()
 	inverse, err := d.model.update(c)
 	if !d.ready {
@@ -70,6 +74,21 @@ func (d *Datapath) apply(c spec.Change) error {
 	}
 	d.commit()
 	return nil
+}
+
+// lookAtNamed reads the interfaces that a change names: what is remembered of
+// them before the first touch must not be what they were a moment ago.
+func (d *Datapath) lookAtNamed(c spec.Change) error {
+	var errs []error
+	if len(c.Ports) >= dumpFrom {
+		errs = append(errs, d.lookAtAll())
+	} else {
+		for name := range c.Ports {
+			errs = append(errs, d.lookAtName(name))
+		}
+	}
+	d.follow(time.Now())
+	return errors.Join(errs...)
 }
 
 // transact brings the tables to what the model wants, or back.

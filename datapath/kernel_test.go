@@ -70,13 +70,17 @@ func (b *bench) apply(c spec.Change) {
 	}
 }
 
-// carries waits until an interface is told up and forwarding.
+// carries waits until interfaces are told up and forwarding, and the hosts
+// behind them may send.
 func (b *bench) carries(ports ...string) {
 	b.t.Helper()
 	for _, p := range ports {
 		b.wait(p+" forwards", func(i *spec.Interface) bool {
 			return i != nil && i.Oper == spec.OperUp && i.Port != nil && i.Port.Forwarding
 		}, p)
+		if host := b.hosts[p]; host != nil {
+			host.WaitUp(b.t, "eth0")
+		}
 	}
 }
 

@@ -196,6 +196,20 @@ func (d *Datapath) lookAt(index uint32) error {
 	return nil
 }
 
+// lookAtName reads the interface of a name, and that which had the name.
+func (d *Datapath) lookAtName(name string) error {
+	l, err := d.conn.LinkNamed(name)
+	if err == nil {
+		d.setDevice(l)
+	} else if !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	if had := d.model.byName[name]; had != nil && had.Index != l.Index {
+		return d.lookAt(had.Index)
+	}
+	return nil
+}
+
 func (d *Datapath) removeDevice(index uint32) {
 	if d.model.removeDevice(index) {
 		d.tables.forget(index)

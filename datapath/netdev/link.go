@@ -112,17 +112,32 @@ func (c *Conn) Links() (map[uint32]Link, error) {
 
 // Link reads one interface. errors.Is(err, unix.ENODEV) where there is none.
 func (c *Conn) Link(index uint32) (Link, error) {
-	var l Link
-	m := newMessage(unix.RTM_GETLINK, 0, linkHeader(index, 0, 0))
-	withoutStats(m)
-	err := c.exchange(m, func(body []byte) (err error) {
-		l, err = parseLink(body)
-		return err
-	})
+	l, err := c.link(newMessage(unix.RTM_GETLINK, 0, linkHeader(index, 0, 0)))
 	if err != nil {
 		return Link{}, fmt.Errorf("interface %d: %w", index, err)
 	}
 	return l, nil
+}
+
+// LinkNamed reads the interface of a name. errors.Is(err, unix.ENODEV) where
+// there is none.
+func (c *Conn) LinkNamed(name string) (Link, error) {
+	m := newMessage(unix.RTM_GETLINK, 0, linkHeader(0, 0, 0))
+	m.attr(unix.IFLA_IFNAME, append([]byte(name), 0))
+	l, err := c.link(m)
+	if err != nil {
+		return Link{}, fmt.Errorf("interface %s: %w", name, err)
+	}
+	return l, nil
+}
+
+func (c *Conn) link(m *message) (l Link, err error) {
+	withoutStats(m)
+	err = c.exchange(m, func(body []byte) (err error) {
+		l, err = parseLink(body)
+		return err
+	})
+	return l, err
 }
 
 func withoutStats(m *message) {

@@ -87,6 +87,9 @@ func TestLinks(t *testing.T) {
 			if err != nil || one != l {
 				t.Errorf("asked alone: %+v, %v; in the list: %+v", one, err, l)
 			}
+			if one, err = c.LinkNamed(tt.name); err != nil || one != l {
+				t.Errorf("asked by name: %+v, %v; in the list: %+v", one, err, l)
+			}
 			if l.Kind != tt.kind || l.PortKind() != tt.port || l.Ethernet() != tt.ethernet {
 				t.Errorf("kind %q port %v ethernet %t, want %q %v %t", l.Kind, l.PortKind(), l.Ethernet(), tt.kind, tt.port, tt.ethernet)
 			}
@@ -100,6 +103,9 @@ func TestLinks(t *testing.T) {
 	}
 	if _, err := c.Link(9999); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("interface 9999: %v, want ENODEV", err)
+	}
+	if _, err := c.LinkNamed("none"); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("interface none: %v, want ENODEV", err)
 	}
 }
 

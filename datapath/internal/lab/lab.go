@@ -190,6 +190,13 @@ func (n *NS) SetUp(t testing.TB, name string, up bool) {
 	}
 }
 
+// WaitUp waits until an interface sends what it is given: the kernel gets it
+// ready some time after its peer came up.
+func (n *NS) WaitUp(t testing.TB, name string) {
+	t.Helper()
+	Wait(t, name+" is up", func() bool { return n.Link(t, name).Attrs().OperState == netlink.OperUp })
+}
+
 // Rename gives an interface another name.
 func (n *NS) Rename(t testing.TB, name, to string) {
 	t.Helper()
