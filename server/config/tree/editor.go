@@ -65,6 +65,9 @@ func (e *Editor) Set(path schema.Path, v schema.Value) error {
 	if v.Kind() == schema.List && len(v.List()) == 0 {
 		return e.Delete(path)
 	}
+	if twice, ok := repeated(v.List()); ok {
+		return fmt.Errorf("%s stands twice in the list", twice)
+	}
 	holder, err := e.own(ocpath.Get(path.Node).Parent, path.Keys)
 	if err != nil {
 		return err
@@ -74,6 +77,19 @@ func (e *Editor) Set(path schema.Path, v schema.Value) error {
 		return err
 	}
 	return f.check(target)
+}
+
+// repeated finds an element that a leaf-list has twice (RFC 7950, 7.7).
+func repeated(elements []schema.Value) (schema.Value, bool) {
+	seen := make(map[string]struct{}, len(elements))
+	for _, element := range elements {
+		text := element.String()
+		if _, ok := seen[text]; ok {
+			return element, true
+		}
+		seen[text] = struct{}{}
+	}
+	return schema.Value{}, false
 }
 
 // check holds a leaf's value against the model's ranges, lengths and patterns.
@@ -91,8 +107,13 @@ func (f *field) check(target reflect.Value) error {
 func (e *Editor) Append(path schema.Path, v schema.Value) error {
 	have := e.schema.Get(e.root, path).List()
 	all := slices.Clone(have)
+	seen := make(map[string]struct{}, len(have))
+	for _, element := range have {
+		seen[element.String()] = struct{}{}
+	}
 	for _, element := range v.List() {
-		if !slices.ContainsFunc(all, element.Equal) {
+		if _, ok := seen[element.String()]; !ok {
+			seen[element.String()] = struct{}{}
 			all = append(all, element)
 		}
 	}
