@@ -44,12 +44,12 @@ test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 	@test "$$(id -u)" = 0 || echo 'not root: kernel and end-to-end tests will say that they are skipped ("sudo make test" runs them)'
 	@test -n "$(RACE)" || echo 'no C compiler: testing without the race detector'
 	$(GO) test $(RACE) $(VERBOSE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
-	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -Ev '/(clienttest|readme)$$')
+	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -v '/readme$$')
 
 .PHONY: test-clients
 test-clients: build clients ## gnmic and grpcurl against the element (root)
 	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) SIGNALBOX_GNMIC=$(GNMIC) SIGNALBOX_GRPCURL=$(GRPCURL) \
-		$(GO) test -count 1 -v -timeout 10m ./integration/clienttest
+		$(GO) test -count 1 -v -timeout 10m -run '^TestClient' ./integration/endtoend
 
 .PHONY: test-readme
 test-readme: build ## run the sessions that the README shows (root)

@@ -55,12 +55,12 @@ func newStatusReport(ctx context.Context, c *element.Client) (*statusReport, err
 	}
 	tree, err := c.Collect(ctx, "/system/state", "/interfaces/interface/state/oper-status",
 		"/interfaces/interface/switch-port/state/switch", "/network-instances/network-instance/state",
-		"/network-instances/network-instance/fdb/state")
+		"/network-instances/network-instance/fdb/state", "/components/component[name=signalbox]/state/software-version")
 	if err != nil {
 		return nil, err
 	}
 	r := &statusReport{
-		Address: c.Address(), Hostname: tree.Text("system/state/hostname"), Version: tree.Text("system/state/software-version"),
+		Address: c.Address(), Hostname: tree.Text("system/state/hostname"), Version: signalboxVersion(tree),
 		GNMI: capabilities.GetGNMIVersion(), Models: len(capabilities.GetSupportedModels()),
 		Configured: clockTime(tree.Text("system/state/last-configuration-timestamp")), Switches: []string{},
 	}
@@ -78,6 +78,15 @@ func newStatusReport(ctx context.Context, c *element.Client) (*statusReport, err
 		r.Addresses += s.Uint("fdb/state/dynamic-entries") + s.Uint("fdb/state/static-entries")
 	}
 	return r, nil
+}
+
+// signalboxVersion is the version of the element's own software; that of
+// /system/state is the operating system's.
+func signalboxVersion(tree *element.Tree) string {
+	for _, c := range tree.List("components/component") {
+		return c.Text("state/software-version")
+	}
+	return "unknown"
 }
 
 // clockTime writes nanoseconds since 1970 as a time in this machine's zone.

@@ -40,3 +40,21 @@ func Switch(name string, ports ...string) *gpb.Update {
 		"interfaces": map[string]any{"interface": members},
 	})
 }
+
+// VLAN makes a VLAN of a switch.
+func VLAN(sw string, id int) *gpb.Update {
+	return Update("/network-instances/network-instance[name="+sw+"]/vlans", map[string]any{
+		"vlan": []any{map[string]any{"vlan-id": id, "config": map[string]any{"vlan-id": id}}},
+	})
+}
+
+// StaticEntry puts an address into a switch's filtering database for good.
+func StaticEntry(sw, mac string, vlan int, port string) *gpb.Update {
+	return Update("/network-instances/network-instance[name="+sw+"]/fdb/mac-table/entries", map[string]any{
+		"entry": []any{map[string]any{
+			"mac-address": mac, "vlan": vlan,
+			"config":    map[string]any{"mac-address": mac, "vlan": vlan},
+			"interface": map[string]any{"interface-ref": map[string]any{"config": map[string]any{"interface": port}}},
+		}},
+	})
+}

@@ -45,10 +45,10 @@ type Process struct {
 	err     error         // how it ended; read after done
 }
 
-// Start starts an element and waits until it serves. An element that ends
+// Start starts an element and waits until it serves; the context bounds the wait. An element that ends
 // before that is an error with its log.
 func Start(ctx context.Context, o Options) (*Process, error) {
-	p, err := Launch(ctx, o)
+	p, err := Launch(o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	return p, nil
 }
 
-// Launch starts an element and waits for nothing.
-func Launch(ctx context.Context, o Options) (*Process, error) {
+// Launch starts an element and waits for nothing. It runs until Stop or Kill.
+func Launch(o Options) (*Process, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:9339"
 	}
@@ -68,7 +68,7 @@ func Launch(ctx context.Context, o Options) (*Process, error) {
 		args = append(args, "--insecure")
 	}
 	p := &Process{options: o, log: &buffer{}, done: make(chan struct{})}
-	p.command = o.Namespace.Command(ctx, o.Binary, args...)
+	p.command = o.Namespace.Command(context.Background(), o.Binary, args...)
 	p.command.SysProcAttr.Setpgid = true // a Ctrl-C is for who started it
 	p.command.Stderr = p.log
 	if o.Log != nil {
@@ -145,8 +145,8 @@ func (p *Process) Wait(bound time.Duration) error {
 }
 
 // Flush runs "signalbox flush": everything of the element goes off the host.
-func Flush(ctx context.Context, binary string, n *topology.Namespace, stateDir string) error {
-	_, err := n.Run(ctx, binary, "flush", "--state-dir", stateDir)
+func Flush(ctx context.Context, binary string, n *topology.Namespace) error {
+	_, err := n.Run(ctx, binary, "flush")
 	return err
 }
 

@@ -115,19 +115,19 @@ func firstPing(ctx context.Context, from, to *host) (took time.Duration, err err
 // hints prints what to try.
 func (l *lab) hints() {
 	ca := element.Options{StateDir: l.stateDir()}.Certificate()
-	fmt.Fprintln(l.out, strings.NewReplacer("ADDRESS", l.address, "CA", ca, "BINARY", l.binary).Replace(`
+	fmt.Fprintln(l.out, strings.NewReplacer("{address}", l.address, "{ca}", ca, "{signalbox}", l.binary).Replace(`
 The switch is up. In another terminal:
 
-  export SIGNALBOX_ADDRESS=ADDRESS SIGNALBOX_CA=CA
-  BINARY show interfaces
-  BINARY show fdb
-  BINARY watch --mode sample --interval 1s /interfaces/interface/state/counters/in-pkts
-  BINARY set /interfaces/interface[name=port3]/ethernet/switched-vlan/config/access-vlan 10
+  export SIGNALBOX_ADDRESS={address} SIGNALBOX_CA={ca}
+  {signalbox} show interfaces
+  {signalbox} show fdb
+  {signalbox} watch --mode sample --interval 1s /interfaces/interface/state/counters/in-pkts
+  {signalbox} set /interfaces/interface[name=port3]/ethernet/switched-vlan/config/access-vlan 10
   sudo ip netns exec sbx-h1 ping 10.0.0.3
 
 The same with gnmic (https://gnmic.openconfig.net, or "make clients"):
 
-  export GNMIC_ADDRESS=ADDRESS GNMIC_TLS_CA=CA
+  export GNMIC_ADDRESS={address} GNMIC_TLS_CA={ca}
   gnmic capabilities
   gnmic get --path /interfaces/interface[name=port1]/state --encoding json_ietf
   gnmic set --update-path /interfaces/interface[name=port1]/config/description --update-value "to h1"
@@ -143,7 +143,7 @@ func (l *lab) down(ctx context.Context) error {
 		err = errors.Join(err, l.forward.close())
 	}
 	if l.process != nil {
-		err = errors.Join(err, l.process.Stop(), element.Flush(ctx, l.binary, l.sw, l.stateDir()))
+		err = errors.Join(err, l.process.Stop(), element.Flush(ctx, l.binary, l.sw))
 	}
 	for _, h := range l.hosts {
 		err = errors.Join(err, h.namespace.Close())

@@ -160,3 +160,17 @@ func (n *Namespace) Bridge(name string, ports ...string) error {
 		return nil
 	})
 }
+
+// Tap makes a tap interface that stays when its file is closed, and brings it
+// up; nobody is behind it.
+func (n *Namespace) Tap(name string) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = name
+	err := n.Do(func() error {
+		return netlink.LinkAdd(&netlink.Tuntap{LinkAttrs: attrs, Mode: netlink.TUNTAP_MODE_TAP})
+	})
+	if err != nil {
+		return fmt.Errorf("tap %s: %w", name, err)
+	}
+	return n.SetUp(name, true)
+}

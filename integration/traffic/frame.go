@@ -96,15 +96,15 @@ func UDP(dst, src net.HardwareAddr, size int) []byte {
 	payload[8], payload[9] = 64, 17 // time to live, UDP
 	copy(payload[12:], []byte{10, 9, 0, 1})
 	copy(payload[16:], []byte{10, 9, 0, 2})
-	binary.BigEndian.PutUint16(payload[10:], checksum(payload[:20]))
+	binary.BigEndian.PutUint16(payload[10:], Checksum(payload[:20]))
 	binary.BigEndian.PutUint16(payload[20:], 1234)
 	binary.BigEndian.PutUint16(payload[22:], 9)
 	binary.BigEndian.PutUint16(payload[24:], uint16(len(payload)-20))
 	return Frame{Dst: dst, Src: src, Type: etherTypeIPv4, Payload: payload}.Bytes(size)
 }
 
-// checksum is the Internet checksum (RFC 1071) of an even number of octets.
-func checksum(b []byte) uint16 {
+// Checksum is the Internet checksum (RFC 1071) of an even number of octets.
+func Checksum(b []byte) uint16 {
 	var sum uint32
 	for i := 0; i < len(b); i += 2 {
 		sum += uint32(binary.BigEndian.Uint16(b[i:]))

@@ -28,6 +28,7 @@ type xdpMD struct{ Data, DataEnd, DataMeta, IngressIfindex, RxQueueIndex, Egress
 // veth the other end must take XDP frames: see AcceptXDP.
 type Generator struct {
 	program *ebpf.Program
+	sent    *ebpf.Map // frames, per CPU
 	index   int
 	frame   []byte
 	ns      *topology.Namespace
@@ -44,24 +45,35 @@ func NewGenerator(n *topology.Namespace, name string, frame []byte, spread uint1
 	if spread > 1 {
 		code = randomDestination(spread)
 	}
-	code = append(code,
+	return newGenerator(n, index, frame, append(code,
 		asm.Mov.Imm(asm.R1, int32(index)),
 		asm.Mov.Imm(asm.R2, 0),
 		asm.FnRedirect.Call(),
 		asm.Return().WithSymbol("out"),
-	)
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "generate", Type: ebpf.XDP, License: "GPL", Instructions: code})
+	))
+}
+
+// newGenerator loads a program that counts the frame and goes on with the rest.
+// It counts itself since a run that a signal interrupts begins again, and so
+// sends more than it was told to.
+func newGenerator(n *topology.Namespace, index int, frame []byte, rest asm.Instructions) (*Generator, error) {
+	sent, err := ebpf.NewMap(counterMap("generated"))
 	if err != nil {
-		return nil, fmt.Errorf("generator on %s: %w", name, err)
+		return nil, fmt.Errorf("generator: %w", err)
 	}
-	return &Generator{program: program, index: index, frame: frame, ns: n}, nil
+	code := append(asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}, increment(sent, "rest")...)
+	rest[0] = rest[0].WithSymbol("rest")
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "generate", Type: ebpf.XDP, License: "GPL", Instructions: append(code, rest...)})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("generator: %w", err), sent.Close())
+	}
+	return &Generator{program: program, sent: sent, index: index, frame: frame, ns: n}, nil
 }
 
 // randomDestination writes a random number below spread, big endian, into
-// octets 4 and 5 of the frame.
+// octets 4 and 5 of the frame. The program's context is in R6.
 func randomDestination(spread uint16) asm.Instructions {
 	return asm.Instructions{
-		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.FnGetPrandomU32.Call(),
 		asm.And.Imm(asm.R0, int32(spread-1)),
 		asm.HostTo(asm.BE, asm.R0, asm.Half),
@@ -75,11 +87,17 @@ func randomDestination(spread uint16) asm.Instructions {
 }
 
 // Close frees the program.
-func (g *Generator) Close() error { return g.program.Close() }
+func (g *Generator) Close() error { return errors.Join(g.program.Close(), g.sent.Close()) }
 
-// Send sends exactly count frames.
-func (g *Generator) Send(count uint32) error {
-	return g.ns.Do(func() error { return g.run(count) })
+// Send sends count frames or some more, and gives how many.
+func (g *Generator) Send(count uint32) (sent uint64, err error) {
+	before, err := total(g.sent)
+	if err != nil {
+		return 0, err
+	}
+	err = g.ns.Do(func() error { return g.run(count) })
+	after, countErr := total(g.sent)
+	return after - before, errors.Join(err, countErr)
 }
 
 func (g *Generator) run(count uint32) error {
@@ -103,128 +121,44 @@ func (g *Generator) Measure(cpu int, window time.Duration) (nanoseconds float64,
 			if err := g.run(burst); err != nil { // warm
 				return err
 			}
-			start, sent := time.Now(), 0
-			for time.Since(start) < window {
-				if err := g.run(burst); err != nil {
-					return err
-				}
-				sent += burst
+			before, err := total(g.sent)
+			start := time.Now()
+			for err == nil && time.Since(start) < window {
+				err = g.run(burst)
 			}
-			nanoseconds = float64(time.Since(start)) / float64(sent)
-			return nil
+			took := time.Since(start)
+			after, countErr := total(g.sent)
+			nanoseconds = float64(took) / float64(after-before)
+			return errors.Join(err, countErr)
 		})
 	})
 	return nanoseconds, err
 }
 
-// Sink counts the frames that reach an interface, and drops them before the
-// host sees them.
-type Sink struct {
-	count *ebpf.Map
-	link  link.Link
-}
-
-// NewSink starts to count at a tcx ingress hook.
-func NewSink(n *topology.Namespace, name string) (*Sink, error) {
-	index, err := n.Index(name)
+// NewHostGenerator makes a generator whose frames leave an interface as those
+// of a host's own stack do, as socket buffers: they come in at another
+// interface of the namespace, inject, and are sent on from there.
+func NewHostGenerator(n *topology.Namespace, inject, name string, frame []byte) (*Generator, link.Link, error) {
+	in, err := n.Index(inject)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	count, err := ebpf.NewMap(&ebpf.MapSpec{Name: "sink", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	out, err := n.Index(name)
 	if err != nil {
-		return nil, fmt.Errorf("sink on %s: %w", name, err)
+		return nil, nil, err
 	}
-	s := &Sink{count: count}
-	s.link, err = attach(n, index, "sink", asm.Instructions{
-		asm.Mov.Imm(asm.R1, 0),
-		asm.StoreMem(asm.RFP, -4, asm.R1, asm.Word),
-		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, -4),
-		asm.LoadMapPtr(asm.R1, count.FD()),
-		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, "out"),
-		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
-		asm.Add.Imm(asm.R1, 1),
-		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord),
-		asm.Mov.Imm(asm.R0, actShot).WithSymbol("out"),
-		asm.Return(),
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sink on %s: %w", name, err), count.Close())
-	}
-	return s, nil
-}
-
-// Count is the number of frames so far.
-func (s *Sink) Count() (uint64, error) {
-	var perCPU []uint64
-	if err := s.count.Lookup(uint32(0), &perCPU); err != nil {
-		return 0, fmt.Errorf("sink: %w", err)
-	}
-	var sum uint64
-	for _, v := range perCPU {
-		sum += v
-	}
-	return sum, nil
-}
-
-// Close lets frames pass again.
-func (s *Sink) Close() error { return errors.Join(s.link.Close(), s.count.Close()) }
-
-// RedirectPeer attaches the least that can forward: a program that sends every
-// frame of one interface straight to the peer of another.
-func RedirectPeer(n *topology.Namespace, from, to string) (link.Link, error) {
-	in, err := n.Index(from)
-	if err != nil {
-		return nil, err
-	}
-	out, err := n.Index(to)
-	if err != nil {
-		return nil, err
-	}
-	return attach(n, in, "redirect_peer", asm.Instructions{
+	onward, err := attach(n, in, "onward", asm.Instructions{
 		asm.Mov.Imm(asm.R1, int32(out)),
 		asm.Mov.Imm(asm.R2, 0),
-		asm.FnRedirectPeer.Call(),
+		asm.FnRedirect.Call(),
 		asm.Return(),
 	})
-}
-
-func attach(n *topology.Namespace, index int, name string, code asm.Instructions) (l link.Link, err error) {
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: name, Type: ebpf.SchedCLS, License: "GPL", Instructions: code})
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("generator on %s: %w", name, err)
 	}
-	defer program.Close() // the link holds it
-	err = n.Do(func() error {
-		l, err = link.AttachTCX(link.TCXOptions{Interface: index, Program: program, Attach: ebpf.AttachTCXIngress})
-		return err
-	})
-	return l, err
-}
-
-// AcceptXDP lets a veth take frames that its peer sends with XDP, by a program
-// that passes everything on.
-func AcceptXDP(n *topology.Namespace, name string) (link.Link, error) {
-	index, err := n.Index(name)
+	g, err := newGenerator(n, in, frame, asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()})
 	if err != nil {
-		return nil, err
+		return nil, nil, errors.Join(fmt.Errorf("generator on %s: %w", name, err), onward.Close())
 	}
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "pass", Type: ebpf.XDP, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, xdpPass), asm.Return()},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("pass XDP frames on %s: %w", name, err)
-	}
-	defer program.Close()
-	var l link.Link
-	err = n.Do(func() error {
-		l, err = link.AttachXDP(link.XDPOptions{Program: program, Interface: index})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("pass XDP frames on %s: %w", name, err)
-	}
-	return l, nil
+	return g, onward, nil
 }

@@ -41,7 +41,7 @@ func Ping(n *topology.Namespace, to netip.Addr, sequence uint16, bound time.Dura
 	request[0] = 8
 	binary.BigEndian.PutUint16(request[4:], identifier)
 	binary.BigEndian.PutUint16(request[6:], sequence)
-	binary.BigEndian.PutUint16(request[2:], checksum(request))
+	binary.BigEndian.PutUint16(request[2:], Checksum(request))
 	start := time.Now()
 	if err := unix.Sendto(fd, request, 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
 		return 0, fmt.Errorf("ping %s: %w", to, err)

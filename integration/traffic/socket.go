@@ -88,6 +88,9 @@ func (s *Socket) Receive(bound time.Duration, keep func(Frame) bool) (Frame, err
 			continue
 		}
 		b, err := s.read()
+		if errors.Is(err, unix.ENETDOWN) {
+			continue // said once when the interface goes down; it may come up again
+		}
 		if err != nil {
 			return Frame{}, err
 		}

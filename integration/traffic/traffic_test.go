@@ -100,8 +100,8 @@ func TestGeneratorSendsExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer g.Close()
-			const want = 100_000
-			if err := g.Send(want); err != nil {
+			want, err := g.Send(100_000)
+			if err != nil {
 				t.Fatal(err)
 			}
 			var got uint64
