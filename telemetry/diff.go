@@ -21,11 +21,7 @@ func (t *tx) changes() []*change {
 		if d.told[e] || gone[e.id.parent.name] != nil {
 			continue
 		}
-		if t.shapes[ocpath.Get(e.id.list).Keys[0]].from == nil {
-			d.out = append(d.out, t.removal(e.id, e.id.list))
-		} else {
-			d.partly(e)
-		}
+		d.out = append(d.out, t.removal(e.id, e.id.list))
 	}
 	for _, p := range pairs {
 		d.updates(p)
@@ -187,16 +183,8 @@ func (d *diff) goneIn(outer *ident, node, end ocpath.ID) []*entry {
 	return in
 }
 
-// partly tells of the published part of an entry that a source may still have.
-func (d *diff) partly(e *entry) {
-	p := pair{before: e, after: &entry{id: e.id}}
-	for _, id := range d.fold(p, e.id.list, d.lost(p)) {
-		d.out = append(d.out, d.removal(e.id, id))
-	}
-}
-
-// sourced reports that a leaf between two nodes belongs to a source that makes
-// rows of its own and tells of them by events.
+// sourced reports that a leaf between two nodes belongs to a source that tells
+// of its rows by events.
 func (s shapes) sourced(node, end ocpath.ID) bool {
 	for id := node; id < end; id++ {
 		if from := s[id].from; from != nil && from.events {

@@ -75,6 +75,7 @@ type Engine struct {
 	followers map[*follower]struct{}
 	index     followerIndex
 	recorders map[*recorder]struct{}
+	told      map[string]struct{} // entries told to be gone before their source said so, by name
 
 	samplers samplers
 }
@@ -85,7 +86,8 @@ type source struct {
 	leaves []ocpath.ID
 	column map[ocpath.ID]int // place of a leaf among leaves
 	list   ocpath.ID         // the nearest list above all leaves, or Root
-	rows   bool              // it makes entries of the list: key leaves are among leaves
+	keys   []bool            // which leaves are keys of the list
+	rows   bool              // it makes entries of the list: some are
 	events bool
 	// reading is held from a read until what was read is in the queues: what
 	// one sampler reads later is not overtaken by what another read before.
@@ -99,6 +101,7 @@ func New(opts Options) *Engine {
 		shapes:    newShapes(),
 		followers: map[*follower]struct{}{},
 		recorders: map[*recorder]struct{}{},
+		told:      map[string]struct{}{},
 	}
 	e.tree.Store(emptySnapshot())
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
@@ -121,6 +124,7 @@ func (e *Engine) Add(s Source) {
 		}
 		e.shapes[id].from = src
 		src.column[id] = i
+		src.keys = append(src.keys, e.shapes[id].isKey)
 		src.rows = src.rows || e.shapes[id].isKey
 	}
 	e.sources = append(e.sources, src)
@@ -145,6 +149,7 @@ func (e *Engine) Publish(b Batch) {
 	}
 	e.tree.Store(&snapshot{t.root, t.seq})
 	e.spread(changes)
+	e.restoreAll(e.orphans(changes))
 }
 
 // Notify tells of changes to the rows of a source: they are delivered and not
@@ -166,6 +171,7 @@ func (e *Engine) Notify(b Batch) {
 			continue
 		}
 		id := ids.of(u.Path.Node, u.Path.Keys)
+		delete(e.told, id.name)
 		changes = append(changes, &change{id: id, node: u.Path.Node, time: now, value: u.Value})
 	}
 	e.spread(changes)
@@ -179,6 +185,10 @@ func (e *Engine) rowsGone(changes []*change, ids *idents, root *entry, p schema.
 		return append(changes, &change{id: ids.of(n.Parent, p.Keys), node: n.Parent, gone: true, time: now})
 	}
 	id := ids.of(p.Node, p.Keys)
+	if _, told := e.told[id.name]; told && p.Node == id.list {
+		delete(e.told, id.name)
+		return changes
+	}
 	published := e.shapes.find(root, p.Node, p.Keys)
 	if n.Kind != ocpath.List || published == nil {
 		return append(changes, &change{id: id, node: p.Node, gone: true, time: now})

@@ -172,9 +172,10 @@ func models(use []*gpb.ModelData) (func(*ocpath.Node) bool, error) {
 	return func(n *ocpath.Node) bool { return wanted[n.Module] }, nil
 }
 
-// published keeps the leaves that no source has.
+// published keeps the leaves that may be in the tree: those that no source has,
+// and the keys of entries that sources make, too.
 func (e *Engine) published(p schema.Pattern) schema.Pattern {
-	return p.Only(func(n *ocpath.Node) bool { return e.shapes[n.ID].from == nil })
+	return p.Only(func(n *ocpath.Node) bool { return e.shapes[n.ID].from == nil || e.shapes[n.ID].isKey })
 }
 
 // each calls do for each source that has leaves a pattern asks for.

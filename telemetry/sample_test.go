@@ -301,9 +301,14 @@ func TestG25_EventsOfASource(t *testing.T) {
 		e.Notify(batch(t, All, "-"+entry1))
 		expectAfter(t, c, 0, "-"+entry1+"/state")
 		publish(t, e, Config, "-"+entry1)
-		expectAfter(t, c, 0, "-"+entry1+"/config")
-		e.Notify(batch(t, All, "-"+entry1))
 		expectAfter(t, c, 0, "-"+entry1)
+		e.Notify(batch(t, All, "-"+entry1)) // it was told
+		expectAfter(t, c, 0)
+		publish(t, e, All, entry1+"/config/vlan=10")
+		after(c, 0)
+		learned(fdb, 1)
+		publish(t, e, Config, "-"+entry1) // the source has it still
+		expectAfter(t, c, 0, "-"+entry1, entry1+"/mac-address=02:00:00:00:00:01", entry1+"/vlan=10", entry1+"/state/entry-type=DYNAMIC")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
 	"github.com/signalbox/signalbox/telemetry/wire"
 )
@@ -124,8 +125,9 @@ func (s *session) current(ctx context.Context, snap *snapshot) error {
 	if err := w.tree(snap.root, s.plan.tree); err != nil {
 		return err
 	}
+	published := func(list ocpath.ID, keys []string) bool { return s.e.shapes.find(snap.root, list, keys) != nil }
 	for _, r := range s.plan.reads {
-		if err := w.rows(ctx, r.src, r.pattern); err != nil {
+		if err := w.rows(ctx, r.src, r.pattern, published); err != nil {
 			return err
 		}
 	}

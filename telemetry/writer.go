@@ -107,15 +107,17 @@ func (w *writer) flush() error {
 
 // rows reads a source and writes what a pattern asks for of it. The rows wait
 // for the time that the source gives; a large table goes out in pieces, each
-// with its own time.
-func (w *writer) rows(ctx context.Context, src *source, p schema.Pattern) error {
+// with its own time. Of an entry that is published, too, the tree has told the
+// keys.
+func (w *writer) rows(ctx context.Context, src *source, p schema.Pattern, published func(list ocpath.ID, keys []string) bool) error {
 	held := []wire.Frame{w.frame()}
 	streaming := false
 	ids := idents{root: &ident{list: ocpath.Root}}
 	at, err := src.Read(ctx, p.Keys(src.list), func(keys []string, values []schema.Value) error {
 		id := ids.row(src.list, keys)
+		known := src.rows && published(src.list, keys)
 		for i, leaf := range src.leaves {
-			if !values[i].Valid() || !p.Match(leaf, keys) {
+			if !values[i].Valid() || !p.Match(leaf, keys) || known && src.keys[i] {
 				continue
 			}
 			w.leaf(&held[len(held)-1], id, ocpath.Get(leaf), values[i])

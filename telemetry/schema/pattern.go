@@ -298,3 +298,13 @@ func (p Pattern) Below(id ocpath.ID, keys []string) bool {
 	}
 	return false
 }
+
+// At is the pattern for one path and all below it.
+func At(p Path) Pattern {
+	a := alternative{nodes: newSet()}
+	for i, key := range p.Keys {
+		a.conds = append(a.conds, condition{i, key})
+	}
+	a.add(p.Node)
+	return Pattern{[]alternative{a}}
+}
