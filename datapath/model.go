@@ -248,6 +248,7 @@ func (m *model) setSwitch(name string, cfg *spec.Switch) error {
 	}
 	for id := range old.VLANs {
 		if _, has := now.VLANs[id]; !has {
+			m.touched.fids.Add(s.vlan(id))
 			m.unnameVLAN(s, id)
 		}
 	}
