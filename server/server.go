@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/config/journal"
@@ -112,7 +113,7 @@ func (s *Server) Run(ctx context.Context, device Device) error {
 	running.Go(func() { e.load.Run(background) })
 	running.Go(func() { e.observer.run(background) })
 	running.Go(func() { e.watchHost(background, s.options.Log) })
-	err = s.serve(ctx, e, store, len(device.State().Interfaces))
+	err = s.serve(ctx, e, store, device.State())
 	cancel()
 	running.Wait()
 	return errors.Join(err, store.Close())
@@ -143,7 +144,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewSystemGauges(h),
 		openconfig.NewProcessUsage(h, e.load),
 	} {
-		e.engine.Add(source)
+		e.engine.Add(guarded{source, s.options.Log})
 	}
 	if err := s.publishMachine(e); err != nil {
 		e.engine.Close()
@@ -173,14 +174,14 @@ func (s *Server) publishMachine(e *element) error {
 }
 
 // serve answers calls until the context ends.
-func (s *Server) serve(ctx context.Context, e *element, store *config.Store, interfaces int) error {
+func (s *Server) serve(ctx context.Context, e *element, store *config.Store, observed *spec.State) error {
 	service := gnmi.New(e.engine, store, models(), s.options.Log)
 	checks := health.NewServer() // SERVING from here on: the configuration is applied
 	checks.SetServingStatus(gpb.GNMI_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	server := newGRPC(service, checks, s.tls, s.options.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.listener) }()
-	s.greet(interfaces)
+	s.greet(observed)
 
 	var err error
 	select {
@@ -209,8 +210,14 @@ func stop(server *grpc.Server, engine *telemetry.Engine) {
 }
 
 // greet logs what a person needs to connect.
-func (s *Server) greet(interfaces int) {
-	args := []any{"address", s.listener.Addr().String(), "interfaces", interfaces, "version", s.options.Version}
+func (s *Server) greet(observed *spec.State) {
+	ports := 0
+	for _, i := range observed.Interfaces {
+		if i.Port != nil {
+			ports++
+		}
+	}
+	args := []any{"address", s.listener.Addr().String(), "ports", ports, "interfaces", len(observed.Interfaces), "version", s.options.Version}
 	if s.tls == nil {
 		s.options.Log.Info("serving gNMI in plain text, to this machine only", args...)
 		return
