@@ -81,9 +81,18 @@ func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
 	}
 	d, err := datapath.Open(ctx, datapath.Options{BPFFS: f.bpffs, Log: log})
 	if err != nil {
-		return errors.Join(err, s.Close())
+		return stopped(ctx, errors.Join(err, s.Close()))
 	}
-	return errors.Join(s.Run(ctx, d), d.Close())
+	return stopped(ctx, errors.Join(s.Run(ctx, d), d.Close()))
+}
+
+// stopped takes the end of a start that was told to stop for what it is: no
+// failure.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // flushFlags are what flush takes.
