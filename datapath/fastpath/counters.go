@@ -67,23 +67,3 @@ func (o *Objects) ResetCounters(port uint16) error {
 	}
 	return nil
 }
-
-// copyCounters takes over the counters of a map with the same value and
-// another number of ports; it tells how many it took.
-func (o *Objects) copyCounters(old *ebpf.Map) (int, error) {
-	to := o.maps[bpf.SwitchMapCounters]
-	if old.Type() != to.Type() || old.ValueSize() != to.ValueSize() {
-		return 0, nil
-	}
-	n := min(old.MaxEntries(), to.MaxEntries())
-	for i := range n {
-		var v []bpf.SwitchPortCounters
-		if err := old.Lookup(i, &v); err != nil {
-			return int(i), fmt.Errorf("take over counters of port %d: %w", i, err)
-		}
-		if err := to.Put(i, v); err != nil {
-			return int(i), fmt.Errorf("take over counters of port %d: %w", i, err)
-		}
-	}
-	return int(n), nil
-}

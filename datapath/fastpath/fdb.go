@@ -9,10 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/signalbox/signalbox/datapath/spec"
-	"github.com/signalbox/signalbox/gen/bpf"
 )
 
 // The words of an entry (datapath/bpf/abi.h, struct fdb_bucket).
@@ -28,7 +25,7 @@ var ErrFDBFull = errors.New("no room in the filtering database")
 
 // Entry is one entry of the filtering database.
 type Entry struct {
-	VLAN   VLAN // the zero value where the FID belongs to no VLAN any more
+	VLAN   VLAN // its ID is 0 where the FID belongs to no VLAN any more
 	FID    uint16
 	MAC    spec.MAC
 	Port   uint16
@@ -205,6 +202,9 @@ func (f FDB) Delete(match func(Entry) bool) (int, error) {
 // notes an address every half second in two places, so an entry may live up to
 // a second longer than told, never shorter.
 func (f FDB) Age(gone func(Entry)) (int, error) {
+	if !f.learned() {
+		return 0, nil
+	}
 	now, err := f.o.jiffies()
 	if err != nil {
 		return 0, err
@@ -228,6 +228,16 @@ func (f FDB) Age(gone func(Entry)) (int, error) {
 	return n, nil
 }
 
+// learned reports whether any switch has a learned entry.
+func (f FDB) learned() bool {
+	for i := range f.o.switches.values {
+		if atomic.LoadUint32(&f.o.switches.values[i].Dynamic) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // ageingSlack is how many seconds the note of an address may be late.
 const ageingSlack = 1
 
@@ -235,7 +245,7 @@ const ageingSlack = 1
 // of the entry near enough for 32 bits of jiffies.
 func (f FDB) tooOld(key uint64, seen, now uint32, s slot) bool {
 	vlan := f.o.vlanOf(uint16(key & fdbFIDMask))
-	if vlan.Switch == 0 {
+	if vlan.ID == 0 {
 		return true
 	}
 	age := int32(now - seen)
@@ -300,36 +310,6 @@ func (f FDB) insert(key uint64, port, seen uint32) (bool, error) {
 	atomic.StoreUint32(s.port, port)
 	f.count(f.o.vlanOf(uint16(key&fdbFIDMask)).Switch, port&fdbStatic != 0, 1)
 	return true, nil
-}
-
-// copyFDB takes over the entries of a map with another number of buckets; it
-// tells how many it took.
-func (o *Objects) copyFDB(old *ebpf.Map) (int, error) {
-	if old.ValueSize() != o.maps[bpf.SwitchMapFdb].ValueSize() || old.MaxEntries()&(old.MaxEntries()-1) != 0 {
-		return 0, nil
-	}
-	from, err := mapArray[bpf.SwitchFdbBucket](old)
-	if err != nil {
-		return 0, err
-	}
-	defer from.close()
-	for i := range o.switches.values { // insert counts anew
-		atomic.StoreUint32(&o.switches.values[i].Dynamic, 0)
-		atomic.StoreUint32(&o.switches.values[i].Fixed, 0)
-	}
-	n := 0
-	src := &Objects{memory: memory{fdb: from}}
-	FDB{src}.scan(func(s slot) bool {
-		key, port := atomic.LoadUint64(s.key), atomic.LoadUint32(s.port)
-		if port == 0 {
-			return true
-		}
-		if done, _ := o.FDB().insert(key, port, atomic.LoadUint32(s.seen)); done {
-			n++
-		}
-		return true
-	})
-	return n, nil
 }
 
 // settle waits until an entry that is being filled is filled or gone; the

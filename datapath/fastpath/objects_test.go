@@ -55,6 +55,8 @@ func pinDir(t testing.TB) string {
 	return filepath.Join(base, "1")
 }
 
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 func open(t testing.TB, dir string) *Objects {
 	t.Helper()
 	o, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))

@@ -13,7 +13,6 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
-	"github.com/signalbox/signalbox/gen/bpf"
 )
 
 // What lies where in the BPF file system:
@@ -52,7 +51,7 @@ func lockDir(dir string) (*os.File, error) {
 // openMaps takes over each pinned map that has the shape it should have, makes
 // the others, and maps their memory.
 func (o *Objects) openMaps(spec *ebpf.CollectionSpec, log *slog.Logger) error {
-	old := map[string]*ebpf.Map{}
+	old := map[string]*ebpf.Map{} // of another shape
 	defer func() {
 		for _, m := range old {
 			m.Close()
@@ -76,10 +75,8 @@ func (o *Objects) openMaps(spec *ebpf.CollectionSpec, log *slog.Logger) error {
 	if err := o.memory.open(o.maps); err != nil {
 		return err
 	}
-	for name, m := range old {
-		if err := o.takeOver(name, m, log); err != nil {
-			return err
-		}
+	if err := o.takeOver(old, log); err != nil {
+		return err
 	}
 	return o.pinMaps()
 }
@@ -128,22 +125,6 @@ func (o *Objects) pin(name string) string {
 		name = globalsPin
 	}
 	return filepath.Join(o.dir, name)
-}
-
-// takeOver copies what can be copied out of a map of another shape.
-func (o *Objects) takeOver(name string, old *ebpf.Map, log *slog.Logger) error {
-	switch name {
-	case bpf.SwitchMapFdb:
-		n, err := o.copyFDB(old)
-		log.Warn("the filtering database has another shape", "entries taken over", n)
-		return err
-	case bpf.SwitchMapCounters:
-		n, err := o.copyCounters(old)
-		log.Warn("the counters have another shape", "ports taken over", n)
-		return err
-	}
-	log.Warn("a map has another shape and is filled anew", "map", name)
-	return nil
 }
 
 // adopt opens the links that an earlier process left, those of other layout

@@ -50,12 +50,12 @@ func (t FIDs) Put(vlan VLAN, fid FID) error {
 	if fid.ID == 0 || fid.ID > spec.MaxFIDs {
 		return fmt.Errorf("switch %d vlan %d: filtering id %d: want 1..%d", vlan.Switch, vlan.ID, fid.ID, spec.MaxFIDs)
 	}
-	if old := t.o.vlanOf(fid.ID); old != (VLAN{}) && old != vlan {
+	if old := t.o.vlanOf(fid.ID); old.ID != 0 && old != vlan {
 		return fmt.Errorf("switch %d vlan %d: filtering id %d belongs to switch %d vlan %d",
 			vlan.Switch, vlan.ID, fid.ID, old.Switch, old.ID)
 	}
 	if old := at.Id; old != 0 && old != fid.ID {
-		t.o.setOwner(old, VLAN{})
+		t.o.setOwner(old, VLAN{Switch: vlan.Switch})
 	}
 	v := bpf.SwitchFid{Id: fid.ID}
 	if fid.Suspended {
@@ -77,7 +77,7 @@ func (t FIDs) Delete(vlan VLAN) error {
 	id := at.Id
 	storeWord(at, bpf.SwitchFid{})
 	t.o.newGeneration()
-	t.o.setOwner(id, VLAN{})
+	t.o.setOwner(id, VLAN{Switch: vlan.Switch})
 	return nil
 }
 
@@ -98,7 +98,8 @@ func (o *Objects) setOwner(fid uint16, vlan VLAN) {
 	atomic.StoreUint64(o.owner(fid), uint64(vlan.Switch)|uint64(vlan.ID)<<16)
 }
 
-// vlanOf is the VLAN that has a filtering id; the zero value where none has.
+// vlanOf is the VLAN that has a filtering id. Its ID is 0 where none has; then
+// Switch is the one that had it last, which counts the entries that are left.
 func (o *Objects) vlanOf(fid uint16) VLAN {
 	if fid > spec.MaxFIDs {
 		return VLAN{}

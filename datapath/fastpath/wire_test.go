@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 	"unsafe"
@@ -30,6 +31,9 @@ func (b *bed) hosts() map[uint16]wire {
 	ns, err := netns.New()
 	b.ok(err)
 	b.Cleanup(func() { ns.Close() })
+	for _, which := range []string{"all", "default"} { // no frames but the tests'
+		b.ok(os.WriteFile("/proc/sys/net/ipv6/conf/"+which+"/disable_ipv6", []byte("1"), 0))
+	}
 	b.ok(netns.Set(b.ns))
 	for n := range b.ifindex {
 		l, err := netlink.LinkByName(hostName(n))
@@ -38,15 +42,32 @@ func (b *bed) hosts() map[uint16]wire {
 		b.ok(b.o.Attachments().Put(b.ifindex[n], Attachment{Current: true}))
 	}
 	b.ok(netns.Set(ns))
-	defer netns.Set(b.ns)
 	wires := map[uint16]wire{}
 	for n := range b.ifindex {
 		l, err := netlink.LinkByName(hostName(n))
 		b.ok(err)
 		b.ok(netlink.LinkSetUp(l))
 		wires[n] = b.wire(hostName(n))
+		b.operUp(hostName(n))
+	}
+	b.ok(netns.Set(b.ns))
+	for n := range b.ifindex {
+		b.operUp(fmt.Sprintf("p%d", n))
 	}
 	return wires
+}
+
+// operUp waits until the kernel has switched an interface's queue on; it drops
+// what is sent before.
+func (b *bed) operUp(name string) {
+	b.Helper()
+	eventually(b, name+" is up", func() error {
+		l, err := netlink.LinkByName(name)
+		if err == nil && l.Attrs().OperState != netlink.OperUp {
+			err = fmt.Errorf("its state is %v", l.Attrs().OperState)
+		}
+		return err
+	})
 }
 
 func hostName(n uint16) string { return fmt.Sprintf("h%d", n) }
