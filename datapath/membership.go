@@ -62,7 +62,7 @@ func (m *model) joinSwitch(name string, p *port, now *spec.Switched) error {
 	if !m.portNumbers.take(name) {
 		p.cfg = withoutSwitch(p.cfg)
 		m.releaseSwitch(s)
-		return &spec.Invalid{Port: name, Reason: fmt.Sprintf("there are %d switch ports already", spec.MaxPorts)}
+		return &spec.Invalid{Port: name, Full: true, Reason: fmt.Sprintf("there are %d switch ports already", spec.MaxPorts)}
 	}
 	p.number = uint16(m.portNumbers.number(name))
 	m.byNumber[p.number] = p

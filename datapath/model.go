@@ -298,7 +298,7 @@ func (m *model) ensureSwitch(name string) (*vswitch, error) {
 		return s, nil
 	}
 	if !m.switchNumbers.take(name) {
-		return nil, &spec.Invalid{Switch: name, Reason: fmt.Sprintf("there are %d switches already", spec.MaxSwitches)}
+		return nil, &spec.Invalid{Switch: name, Full: true, Reason: fmt.Sprintf("there are %d switches already", spec.MaxSwitches)}
 	}
 	s := &vswitch{
 		name: name, number: uint16(m.switchNumbers.number(name)),
@@ -333,7 +333,7 @@ func (m *model) nameVLAN(s *vswitch, vlan uint16) error {
 	s.exists.Add(vlan)
 	m.touchVLAN(s, vlan)
 	if !m.fidNumbers.take(s.vlan(vlan)) {
-		return &spec.Invalid{Switch: s.name, VLAN: vlan, Reason: fmt.Sprintf("there are %d VLANs on all switches already", spec.MaxFIDs)}
+		return &spec.Invalid{Switch: s.name, VLAN: vlan, Full: true, Reason: fmt.Sprintf("there are %d VLANs on all switches already", spec.MaxFIDs)}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ type Invalid struct {
 	VLAN   uint16
 	MAC    MAC // of a static entry, with Switch and VLAN
 	Reason string
+	// Full says that it is not wrong, but more than the element has room for.
+	Full bool
 }
 
 // Error names the object, then the reason.

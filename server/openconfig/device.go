@@ -17,7 +17,11 @@ func FromDevice(err error) error {
 	walkErrors(err, func(err error) {
 		var refused *spec.Invalid
 		if errors.As(err, &refused) {
-			errs = append(errs, &Error{Kind: Invalid, Path: objectPath(refused), Reason: refused.Reason, Err: err})
+			kind := Invalid
+			if refused.Full {
+				kind = Exhausted
+			}
+			errs = append(errs, &Error{Kind: kind, Path: objectPath(refused), Reason: refused.Reason, Err: err})
 			return
 		}
 		var named *Error
