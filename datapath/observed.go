@@ -77,6 +77,9 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 		return nil
 	}
 	i := &spec.Interface{Name: name, Oper: spec.OperNotPresent, LastChange: now, Port: m.observePort(p)}
+	if p != nil {
+		i.HoldUp, i.HoldDown = p.cfg.HoldUp, p.cfg.HoldDown
+	}
 	if d == nil {
 		return i
 	}
@@ -101,7 +104,6 @@ func (m *model) observePort(p *port) *spec.PortState {
 		Switch: s.Switch, Number: p.number, Mode: s.Mode, PVID: s.PVID,
 		Tagged:   m.switches[s.Switch].tagged(s),
 		AllVLANs: carriesAll(s),
-		HoldUp:   p.cfg.HoldUp, HoldDown: p.cfg.HoldDown,
 	}
 	if d := m.switched(p); d != nil {
 		state.Kind = d.PortKind()

@@ -87,6 +87,8 @@ type Interface struct {
 	LastChange time.Time
 	// CarrierTransitions is the kernel's count of carrier changes.
 	CarrierTransitions uint64
+	// HoldUp and HoldDown delay Oper; 0 for an interface that is not configured.
+	HoldUp, HoldDown time.Duration
 	// Port is set while the interface is a switch port in the datapath.
 	Port *PortState
 }
@@ -103,8 +105,7 @@ type PortState struct {
 	AllVLANs bool
 	// Forwarding is false while the port drops everything: admin down, held
 	// down, carrier lost or interface missing.
-	Forwarding       bool
-	HoldUp, HoldDown time.Duration
+	Forwarding bool
 }
 
 // SwitchState is a switch as the datapath has it.

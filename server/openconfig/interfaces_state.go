@@ -35,7 +35,8 @@ func InterfaceState(i *spec.Interface) *Row {
 	if isPort(i) {
 		r.text(ocpath.InterfacesInterfaceStateHardwarePort, PortComponentName(i.Name))
 	}
-	holdTimeState(r, i)
+	r.uint(ocpath.InterfacesInterfaceHoldTimeStateUp, uint64(i.HoldUp.Milliseconds()))
+	r.uint(ocpath.InterfacesInterfaceHoldTimeStateDown, uint64(i.HoldDown.Milliseconds()))
 	ethernetState(r, i)
 	if i.Port != nil {
 		switchedVLANState(r, i.Port)
@@ -88,17 +89,6 @@ func interfaceType(i *spec.Interface) string {
 		return "tunnel"
 	}
 	return "ethernetCsmacd"
-}
-
-// holdTimeState tells the hold times that are in force: those of the port, and
-// none for what is no port.
-func holdTimeState(r *Row, i *spec.Interface) {
-	var up, down uint64
-	if i.Port != nil {
-		up, down = uint64(i.Port.HoldUp.Milliseconds()), uint64(i.Port.HoldDown.Milliseconds())
-	}
-	r.uint(ocpath.InterfacesInterfaceHoldTimeStateUp, up)
-	r.uint(ocpath.InterfacesInterfaceHoldTimeStateDown, down)
 }
 
 func macValue(m spec.MAC) schema.Value {

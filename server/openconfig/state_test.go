@@ -40,9 +40,10 @@ func fullInterface(t *testing.T) *spec.Interface {
 		Name: "eth1", Present: true, Index: 7, Description: "to the rack", AdminUp: true, Oper: spec.OperUp, MTU: 9000,
 		MAC: mac(t, "02:00:00:00:00:01"), PermanentMAC: mac(t, "02:00:00:00:00:02"), SpeedMegabits: 25000, FullDuplex: true,
 		LastChange: time.Unix(1700000000, 5), CarrierTransitions: 3,
+		HoldUp: 1500 * time.Millisecond, HoldDown: time.Second,
 		Port: &spec.PortState{
 			Switch: "default", Number: 4, Kind: spec.KindNIC, Mode: spec.Trunk, PVID: 5, Tagged: vlans(10, 11, 12, 20),
-			Forwarding: true, HoldUp: 1500 * time.Millisecond, HoldDown: time.Second,
+			Forwarding: true,
 		},
 	}
 }
