@@ -22,11 +22,13 @@ func (o *observer) committed(c config.Commit) {
 	o.configGone(c.Deletes, touched)
 	o.configSet(c.Updates, touched)
 	state := telemetry.Batch{Time: c.Time, Of: telemetry.State}
-	put(&state, openconfig.ConfigurationTime(c.Time))
+	if !c.Time.IsZero() { // of a configuration that was never changed
+		put(&state, openconfig.ConfigurationTime(c.Time))
+	}
 	for name := range touched {
 		o.configured(&state, name)
 	}
-	o.telemetry.Publish(state)
+	publish(o.telemetry.Publish, state)
 }
 
 // configGone forgets what is deleted of the configuration.

@@ -276,6 +276,9 @@ func TestCommits(t *testing.T) {
 	w.observed(seen(veth("v0", &spec.PortState{Switch: "red", Number: 1})))
 	w.wants("+ /interfaces/interface[name=v0]/rates/state/load-interval", "+ "+fmt.Sprintf(leaf, "v0"))
 
+	w.committed(config.Commit{}) // of a new folder
+	w.wants()
+
 	w.committed(config.Commit{Time: time.Unix(1, 0), Updates: []telemetry.Update{
 		leafUpdate(ocpath.InterfacesInterfaceRatesConfigLoadInterval, schema.UintValue(30), "v0"),
 		leafUpdate(ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, schema.StringValue("v0"), "red", "first"),
