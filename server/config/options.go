@@ -43,6 +43,8 @@ type Options struct {
 // the leaves that are set, and the defaults of those that are not (RFC 7950,
 // 7.6.1) below list entries that exist.
 type Commit struct {
+	// Time is when the configuration was changed; of what Open loaded, when it
+	// was changed last.
 	Time time.Time
 	// Updates are leaves with a new value, that of the default where the leaf
 	// was removed and its list entry stays.

@@ -97,6 +97,16 @@ func parsePath(text string) (schema.Path, error) {
 	return schema.Exact(nil, p)
 }
 
+// lastChanged is the time of the last record, or the one given where there is
+// none.
+func lastChanged(records [][]byte, otherwise time.Time) time.Time {
+	var r record
+	if len(records) == 0 || json.Unmarshal(records[len(records)-1], &r) != nil {
+		return otherwise
+	}
+	return r.Time
+}
+
 // load builds the tree of a document and the records made after it.
 func load(s *tree.Schema, document []byte, records [][]byte) (*oc.Device, error) {
 	e := s.Edit(nil)

@@ -89,7 +89,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	if err := s.persist(diff, now); err != nil {
 		return errors.Join(err, s.revert(ctx, next, touched))
 	}
-	s.config = next
+	s.config, s.changed = next, now
 	s.running.Store(editor.Tree())
 	s.tell(s.defaults.commit(now, diff))
 	return nil

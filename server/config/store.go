@@ -26,6 +26,7 @@ type Store struct {
 	turn    chan struct{}
 	journal *journal.Journal
 	config  *openconfig.Config // of the running configuration
+	changed time.Time          // when it was changed last
 	closed  bool
 }
 
@@ -35,16 +36,9 @@ type Store struct {
 // names the path of a loaded leaf that the device refuses; one that wraps
 // journal.ErrLocked means that another process uses the folder.
 func Open(ctx context.Context, options Options) (*Store, error) {
-	bound, err := tree.New()
-	if err != nil {
-		return nil, err
-	}
-	inUse, err := newDefaults()
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{options: options, schema: bound, defaults: inUse, turn: make(chan struct{}, 1)}
-	if s.unlock = options.Unlock; s.unlock == nil {
+	s := &Store{options: options, unlock: options.Unlock, turn: make(chan struct{}, 1)}
+	if s.unlock == nil {
+		var err error
 		if s.unlock, err = journal.Dir(options.Dir).Lock(); err != nil {
 			return nil, err
 		}
@@ -57,7 +51,13 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 }
 
 // load reads the files, applies what they hold and begins to write.
-func (s *Store) load(ctx context.Context) error {
+func (s *Store) load(ctx context.Context) (err error) {
+	if s.schema, err = tree.New(); err != nil {
+		return err
+	}
+	if s.defaults, err = newDefaults(); err != nil {
+		return err
+	}
 	found, err := journal.Read(s.folder())
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.journal, err = found.Continue(version, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
+	s.journal, err = found.Continue(version, s.changed, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
 	if err != nil {
 		return err
 	}
@@ -79,6 +79,7 @@ func (s *Store) load(ctx context.Context) error {
 // choose takes the newest version that can be loaded, and makes it the running
 // configuration; nil in a new folder.
 func (s *Store) choose(found *journal.Found) (*journal.Version, error) {
+	s.changed = time.Now()
 	if found.Empty() {
 		s.running.Store(new(oc.Device))
 		s.config = openconfig.NewConfig(s.Running())
@@ -87,21 +88,34 @@ func (s *Store) choose(found *journal.Found) (*journal.Version, error) {
 	errs := found.Damage
 	for i := range found.Versions {
 		v := &found.Versions[i]
-		d, err := load(s.schema, v.Document, v.Changes)
+		err := s.adopt(v)
 		if err == nil {
-			config := openconfig.NewConfig(d)
-			if _, err = openconfig.Decode(nil, config, config.All()); err == nil {
-				s.running.Store(d)
-				s.config = config
-				s.options.Log.Info("configuration loaded", "from", v.Name, "changes", len(v.Changes))
-				return v, nil
-			}
+			s.options.Log.Info("configuration loaded", "from", v.Name, "changes", len(v.Changes))
+			return v, nil
 		}
 		err = fmt.Errorf("%s: %w", v.Name, err)
 		s.options.Log.Error("saved configuration cannot be used: an earlier one is tried", "dir", s.options.Dir, "err", err)
 		errs = append(errs, err)
 	}
 	return nil, fmt.Errorf("no saved configuration can be used; move the files away to begin with none: %w", errors.Join(errs...))
+}
+
+// adopt makes a version the running configuration, where it makes sense.
+func (s *Store) adopt(v *journal.Version) error {
+	d, err := load(s.schema, v.Document, v.Changes)
+	if err != nil {
+		return err
+	}
+	config := openconfig.NewConfig(d)
+	if _, err := openconfig.Decode(nil, config, config.All()); err != nil {
+		return err
+	}
+	s.running.Store(d)
+	s.config = config
+	if at := lastChanged(v.Changes, v.Changed); !at.IsZero() {
+		s.changed = at
+	}
+	return nil
 }
 
 // applyAll gives the device the whole configuration.
@@ -117,7 +131,7 @@ func (s *Store) applyAll(ctx context.Context) error {
 		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
 	}
 	diff := s.schema.Compare(new(oc.Device), s.Running())
-	s.tell(s.defaults.commit(time.Now(), &diff))
+	s.tell(s.defaults.commit(s.changed, &diff))
 	return nil
 }
 
@@ -159,7 +173,7 @@ func (s *Store) rotate() error {
 	if err != nil {
 		return err
 	}
-	return s.journal.Rotate(document)
+	return s.journal.Rotate(document, s.changed)
 }
 
 // Close waits for a transaction that is under way, writes the configuration

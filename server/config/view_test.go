@@ -92,4 +92,7 @@ func TestOpenTellsEverything(t *testing.T) {
 	if got := again.commits[0].text(); got != told || len(again.commits) != 1 {
 		t.Errorf("told at the start: %s", cmp.Diff(told, got))
 	}
+	if got, want := again.commits[0].Time, e.commits[len(e.commits)-1].Time; !got.Equal(want) {
+		t.Errorf("changed last at %s, want %s", got, want)
+	}
 }

@@ -21,10 +21,11 @@
 //	|        `---- its sequence number, one more than the line before
 //	`------------- CRC-32C (RFC 3720, appendix B.4) of "17 {…}", in hexadecimal
 //
-// The first line is the header: its number is that of the last change that
-// the document holds already, its text names the document by its digest:
+// The first line is the header: its number is that of the last change that the
+// document holds already; its text has the document's digest and the time of
+// that change:
 //
-//	91d0e3aa 16 {"format":1,"document":"sha256:…"}\n
+//	91d0e3aa 16 {"format":1,"document":"sha256:…","changed":"2026-…Z"}\n
 //
 // # Crashes
 //

@@ -42,6 +42,9 @@ type Version struct {
 	Name     string
 	Document []byte
 	Changes  [][]byte
+	// Changed is when the last change was made that Document holds; zero where
+	// that is not known.
+	Changed time.Time
 
 	document, journal string // file names; journal is "" where there is none
 	last              uint64 // number of the last change
@@ -107,7 +110,7 @@ func (f *Found) assemble() {
 		referenced[document] = true
 		f.add(Version{
 			Name: document + " and " + name, document: document, journal: name,
-			Document: f.documents[document], Changes: c.changes, last: c.last(), known: true,
+			Document: f.documents[document], Changes: c.changes, Changed: c.changed, last: c.last(), known: true,
 		})
 		f.chain(name, document)
 	}
@@ -153,7 +156,7 @@ func (f *Found) chain(name, document string) {
 	f.add(Version{
 		Name:     document + ", " + name + " and " + journalName,
 		document: document, journal: name, Document: f.documents[document],
-		Changes: slices.Concat(c.changes, next.changes), last: next.last(), known: true,
+		Changes: slices.Concat(c.changes, next.changes), Changed: c.changed, last: next.last(), known: true,
 	})
 }
 
@@ -195,8 +198,8 @@ func compare(a, b uint64) int {
 // Continue begins to write after the version that the reader took, nil for
 // none. Where the files are as they were left, it appends to them; else it
 // writes a new generation with what document returns, and keeps what was
-// there under other names.
-func (f *Found) Continue(v *Version, document func() ([]byte, error)) (*Journal, error) {
+// there under other names. changed is the time of the last change of all.
+func (f *Found) Continue(v *Version, changed time.Time, document func() ([]byte, error)) (*Journal, error) {
 	if err := f.settle(v); err != nil {
 		return nil, err
 	}
@@ -215,7 +218,7 @@ func (f *Found) Continue(v *Version, document func() ([]byte, error)) (*Journal,
 	if v == nil || !v.known || aside != "" {
 		j.seq++ // no older journal may seem to lead here
 	}
-	return j, j.begin(text, aside)
+	return j, j.begin(text, changed, aside)
 }
 
 // settle ends a rename that a crash cut off, so that nothing that the version

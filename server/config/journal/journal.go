@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Journal appends changes. It is not safe for concurrent use.
@@ -79,16 +80,17 @@ func (j *Journal) undo() error {
 }
 
 // Rotate begins a new generation: the document as given, an empty journal;
-// those before are kept as config.json.1 and journal.1. After an error the
-// files are as before, or Due reports true.
-func (j *Journal) Rotate(document []byte) error {
-	return j.begin(document, "")
+// those before are kept as config.json.1 and journal.1. changed is the time of
+// the last change that the document holds. After an error the files are as
+// before, or Due reports true.
+func (j *Journal) Rotate(document []byte, changed time.Time) error {
+	return j.begin(document, changed, "")
 }
 
 // begin writes a new generation. Where aside is "" the current one becomes the
 // previous one; else it gets that suffix and the previous one stays.
-func (j *Journal) begin(document []byte, aside string) error {
-	file, size, err := j.writeAside(document)
+func (j *Journal) begin(document []byte, changed time.Time, aside string) error {
+	file, size, err := j.writeAside(document, changed)
 	if err != nil {
 		return err
 	}
@@ -105,8 +107,8 @@ func (j *Journal) begin(document []byte, aside string) error {
 
 // writeAside writes the document and the empty journal under their temporary
 // names and makes them durable.
-func (j *Journal) writeAside(document []byte) (File, int64, error) {
-	text, err := json.Marshal(header{Format: format, Document: digest(document)})
+func (j *Journal) writeAside(document []byte, changed time.Time) (File, int64, error) {
+	text, err := json.Marshal(header{Format: format, Document: digest(document), Changed: changed.UTC()})
 	if err != nil {
 		return nil, 0, err
 	}

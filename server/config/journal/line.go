@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+	"time"
 )
 
 // format is the version of the lines; a reader refuses another.
@@ -18,6 +19,8 @@ const format = 1
 type header struct {
 	Format   int    `json:"format"`
 	Document string `json:"document"` // digest of the document it continues
+	// Changed is the time of the last change that the document holds.
+	Changed time.Time `json:"changed,omitzero"`
 }
 
 // digest names a document.
@@ -70,6 +73,7 @@ func checksum(b []byte) uint32 {
 type content struct {
 	missing  bool
 	document string // digest of the document it continues; "" where the header is bad
+	changed  time.Time
 	first    uint64 // number of the last change before the first of changes
 	changes  [][]byte
 	damage   error // why reading stopped before the end; nil at a clean end
@@ -113,7 +117,7 @@ func (c *content) take(number int, line []byte) error {
 		if h.Format != format {
 			return fmt.Errorf("header: format %d, want %d: written by another version", h.Format, format)
 		}
-		c.document, c.first = h.Document, seq
+		c.document, c.changed, c.first = h.Document, h.Changed, seq
 		return nil
 	}
 	if seq != c.last()+1 {
