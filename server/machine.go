@@ -3,32 +3,24 @@ package server
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 )
 
-// hostLook is how often the machine's name and time zone, of whose change the
-// kernel sends no event, are looked at again.
-const hostLook = 5 * time.Second
-
-// watchHost tells of changes of the machine until the context ends.
+// watchHost tells of changes of the machine's name and time zone until the
+// context ends.
 func (e *element) watchHost(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(hostLook)
-	defer ticker.Stop()
 	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	err := e.host.Watch(ctx, func() {
 		err := e.publishHost()
 		if err != nil && !failing {
-			log.Error("the machine is not told of any more", "err", err)
+			log.Error("changes of the machine are not told", "err", err)
 		}
 		failing = err != nil
+	})
+	if err != nil {
+		log.Error("changes of the machine are not told", "err", err)
 	}
 }
 

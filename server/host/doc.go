@@ -3,7 +3,7 @@
 // element's own process. It turns processor times into utilisation over a
 // moving window.
 //
-// It knows no YANG and starts no goroutine: server/openconfig gives the values
+// It knows no YANG and keeps no goroutine: server/openconfig gives the values
 // their paths, and the owner of a Window decides when it is read. What the
 // machine does not tell is absent, never invented.
 package host
