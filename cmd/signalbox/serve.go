@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -39,9 +40,9 @@ switch forwarding; "signalbox flush" takes that off the host.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &f.logLevel}))
 			if f.flush {
-				return flush(cmd, &flushFlags{f.bpffs, f.stateDir}, log)
+				return withRemedy(flush(cmd, &flushFlags{f.bpffs, f.stateDir}, log))
 			}
-			return serve(cmd.Context(), f, log)
+			return withRemedy(serve(cmd.Context(), f, log))
 		},
 	}
 	f.register(c)
@@ -95,6 +96,14 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// withRemedy adds what helps to an error of somebody who may not do this.
+func withRemedy(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return fmt.Errorf("%w: run it as root, or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN and the folders its own", err)
+	}
+	return err
+}
+
 // flushFlags are what flush takes.
 type flushFlags struct {
 	bpffs, stateDir string
@@ -112,7 +121,7 @@ ports. The configuration stays saved; the next "serve" applies it again.
 An element that runs must be stopped first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return flush(cmd, f, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+			return withRemedy(flush(cmd, f, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))))
 		},
 	}
 	registerStateDir(c, &f.stateDir)
