@@ -184,7 +184,7 @@ func TestG23_Once(t *testing.T) {
 	if diff := cmp.Diff(want, c.take()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, n := range c.notes {
+	for _, n := range c.notifications() {
 		if n.GetTimestamp() == 0 || n.GetPrefix() != nil {
 			t.Errorf("timestamp %d, prefix %v", n.GetTimestamp(), n.GetPrefix())
 		}
@@ -256,7 +256,8 @@ func TestG25_G29_OnChange(t *testing.T) {
 			"-/network-instances/network-instance[name=default]/vlans/vlan[vlan-id=20]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e, _, _ := filled(t)
+			e, _, fdb := filled(t)
+			fdb.put("default|02:00:00:00:00:01|10") // what goes shall be gone from everywhere
 			c := subscribe(t, e, stream(t, onChange(t, tt.path), onChange(t, "/system/state/hostname")))
 			c.synced(1)
 			publish(t, e, tt.of, tt.do...)
@@ -323,9 +324,7 @@ func TestG6_G36_TargetAndSeveralSubscriptions(t *testing.T) {
 	}
 	publish(t, e, All, "/interfaces/interface[name=eth0]/state/mtu=9")
 	c.expect("/interfaces/interface[name=eth0]/state/mtu=9")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, n := range c.notes {
+	for _, n := range c.notifications() {
 		if n.GetPrefix().GetTarget() != "box" {
 			t.Errorf("prefix %v, want target box", n.GetPrefix())
 		}

@@ -222,6 +222,25 @@ func (c *client) take() []string {
 	return log
 }
 
+func (c *client) notifications() []*gpb.Notification {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.notes)
+}
+
+// state is the tree that the client has.
+func (c *client) state() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.tree)
+}
+
+func (c *client) duplicates() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dups
+}
+
 // expect waits until the log has this many lines, and compares them.
 func (c *client) expect(want ...string) {
 	c.t.Helper()

@@ -272,11 +272,9 @@ func TestG25_SourcesAppliedAreWhatGetReturns(t *testing.T) {
 					want[line[:at]] = line[at+1:]
 				}
 				for name, c := range clients {
-					c.mu.Lock()
-					if diff := cmp.Diff(want, c.tree); diff != "" {
+					if diff := cmp.Diff(want, c.state()); diff != "" {
 						t.Errorf("%s (-want +got):\n%s", name, diff)
 					}
-					c.mu.Unlock()
 				}
 			})
 		})

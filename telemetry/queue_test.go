@@ -61,8 +61,8 @@ func TestG32_Coalesce(t *testing.T) {
 					gate <- struct{}{}
 				}
 				c.expect(append([]string{"/system/state/hostname=first"}, tt.want...)...)
-				if c.dups != tt.dups {
-					t.Errorf("%d duplicates, want %d", c.dups, tt.dups)
+				if got := c.duplicates(); got != tt.dups {
+					t.Errorf("%d duplicates, want %d", got, tt.dups)
 				}
 				synctest.Wait()
 				c.cancel()
@@ -124,8 +124,8 @@ func TestG32_StalledReaderOfSamples(t *testing.T) {
 		gate <- struct{}{}
 		gate <- struct{}{}
 		expectAfter(t, c, 0, eth0In+"=100", eth0Out+"=2", eth0In+"=159", eth0Out+"=2")
-		if c.dups != 2*58 {
-			t.Errorf("%d duplicates, want %d", c.dups, 2*58)
+		if got := c.duplicates(); got != 2*58 {
+			t.Errorf("%d duplicates, want %d", got, 2*58)
 		}
 	})
 }

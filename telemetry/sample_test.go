@@ -63,7 +63,7 @@ func TestG26_Sample(t *testing.T) {
 			t.Errorf("each leaf once a second, changed or not (-want +got):\n%s", diff)
 		}
 		tick := time.Now().Truncate(time.Second)
-		for _, n := range c.notes[len(c.notes)-2:] {
+		for _, n := range c.notifications()[2:] {
 			if at := time.Unix(0, n.GetTimestamp()); !at.Equal(tick) {
 				t.Errorf("sampled at %v, want the tick %v", at, tick)
 			}
@@ -213,7 +213,11 @@ func TestG37_SharedSampling(t *testing.T) {
 		if n := counters.count() - before; n != 10 {
 			t.Errorf("%d reads in 10 ticks of 50 subscribers, want 10", n)
 		}
-		last := func(c *client) *byte { return &c.frames[len(c.frames)-1][0] }
+		last := func(c *client) *byte {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return &c.frames[len(c.frames)-1][0]
+		}
 		for i, c := range clients {
 			if last(c) != last(clients[0]) {
 				t.Errorf("subscriber %d got a frame of its own", i)
@@ -328,15 +332,15 @@ func TestG25_SampleDoesNotOvertakeChange(t *testing.T) {
 		fdb.hook = func() { e.Notify(batch(t, All, entry1+"/state/entry-type=STATIC")) }
 		fdb.mu.Unlock()
 		after(c, time.Second)
-		if got := c.tree[entry1+"/state/entry-type"]; got != "STATIC" {
+		if got := c.state()[entry1+"/state/entry-type"]; got != "STATIC" {
 			t.Errorf("after an update during the read: %q, want STATIC", got)
 		}
 		fdb.mu.Lock()
 		fdb.hook = func() { e.Notify(batch(t, All, "-"+entry1)) }
 		fdb.mu.Unlock()
 		after(c, time.Second)
-		if len(c.tree) != 0 {
-			t.Errorf("after a delete during the read: %v", c.tree)
+		if got := c.state(); len(got) != 0 {
+			t.Errorf("after a delete during the read: %v", got)
 		}
 	})
 }

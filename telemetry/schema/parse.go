@@ -32,7 +32,10 @@ const (
 // Everything else is ErrInvalid with the reason; lengths, ranges and patterns
 // are not checked here.
 func FromTypedValue(leaf ocpath.ID, tv *gpb.TypedValue) (Value, error) {
-	n := ocpath.Get(leaf)
+	return fromTypedValue(ocpath.Get(leaf), tv)
+}
+
+func fromTypedValue(n *ocpath.Node, tv *gpb.TypedValue) (Value, error) {
 	if n.Kind != ocpath.Leaf && n.Kind != ocpath.LeafList {
 		return Value{}, invalid(n.Name + " has children: its value must be a JSON object")
 	}
@@ -42,7 +45,7 @@ func FromTypedValue(leaf ocpath.ID, tv *gpb.TypedValue) (Value, error) {
 	case *gpb.TypedValue_JsonIetfVal:
 		return fromJSONBytes(n, x.JsonIetfVal)
 	case *gpb.TypedValue_AsciiVal:
-		return Parse(leaf, x.AsciiVal)
+		return parse(n, x.AsciiVal)
 	case *gpb.TypedValue_LeaflistVal:
 		return fromScalarArray(n, x.LeaflistVal)
 	}
@@ -60,14 +63,17 @@ func FromTypedValue(leaf ocpath.ID, tv *gpb.TypedValue) (Value, error) {
 // Parse takes YANG's lexical form of a value. The elements of a leaf-list are
 // separated by commas.
 func Parse(leaf ocpath.ID, text string) (Value, error) {
-	n := ocpath.Get(leaf)
+	return parse(ocpath.Get(leaf), text)
+}
+
+func parse(n *ocpath.Node, text string) (Value, error) {
 	parts := []string{text}
 	if n.Kind == ocpath.LeafList {
 		parts = strings.Split(text, ",")
 	}
 	elems := make([]Value, len(parts))
 	for i, part := range parts {
-		v, err := coerce(n, StringValue(part), fromText)
+		v, err := coerce(n, Value{kind: String, str: part}, fromText)
 		if err != nil {
 			return Value{}, leafError(n, err)
 		}
@@ -117,7 +123,7 @@ func fromScalarArray(n *ocpath.Node, list *gpb.ScalarArray) (Value, error) {
 func fromScalar(tv *gpb.TypedValue) (Value, error) {
 	switch x := tv.GetValue().(type) {
 	case *gpb.TypedValue_StringVal:
-		return StringValue(x.StringVal), nil
+		return Value{kind: String, str: x.StringVal}, nil
 	case *gpb.TypedValue_UintVal:
 		return UintValue(x.UintVal), nil
 	case *gpb.TypedValue_IntVal:
@@ -228,6 +234,9 @@ func fromNumber(text string) (Value, error) {
 	}
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return IntValue(i), nil
+	}
+	if d, err := decimalFromText(text); err == nil {
+		return d, nil
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -125,7 +126,19 @@ func (p Path) AppendWire(dst []byte) []byte {
 func AppendEntry(dst []byte, list ocpath.ID, keys []string) []byte {
 	n := ocpath.Get(list)
 	dst = append(dst, n.Suffix...)
-	return wire.AppendElem(dst, n.Name, keyNames(n), keys)
+	return wire.AppendElem(dst, n.Name, keyNames(n), validKeys(keys))
+}
+
+// validKeys are keys as protobuf can carry them: see StringValue.
+func validKeys(keys []string) []string {
+	if !slices.ContainsFunc(keys, func(k string) bool { return !utf8.ValidString(k) }) {
+		return keys
+	}
+	valid := make([]string, len(keys))
+	for i, k := range keys {
+		valid[i] = validUTF8(k)
+	}
+	return valid
 }
 
 // elem is one element of a path.
@@ -142,7 +155,7 @@ func (p Path) elems() []elem {
 		e := elem{name: n.Name}
 		if size := len(n.Keys); size > 0 {
 			if count <= len(p.Keys) {
-				e.keys, e.values = keyNames(n), p.Keys[count-size:count]
+				e.keys, e.values = keyNames(n), validKeys(p.Keys[count-size:count])
 			}
 			count -= size
 		}

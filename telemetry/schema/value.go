@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind says which of a Value's shapes it has.
@@ -34,8 +35,16 @@ type Value struct {
 	scale uint8 // Decimal: digits after the point
 }
 
-// StringValue is a string, or bits as names separated by one space.
-func StringValue(s string) Value { return Value{kind: String, str: s} }
+// StringValue is a string, or bits as names separated by one space. Octets that
+// are not UTF-8, which protobuf does not carry, become U+FFFD.
+func StringValue(s string) Value { return Value{kind: String, str: validUTF8(s)} }
+
+func validUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
 
 // UintValue is a value of uint8 to uint64.
 func UintValue(n uint64) Value { return Value{kind: Uint, num: n} }
