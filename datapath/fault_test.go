@@ -117,7 +117,7 @@ func (b *bench) readable() string {
 	return strings.Join(lines, "\n") + "\n" + string(record)
 }
 
-func list[K comparable, V any](t *testing.T, note func(string, ...any), name string, read func() (map[K]V, error)) {
+func list[K comparable, V any](t testing.TB, note func(string, ...any), name string, read func() (map[K]V, error)) {
 	all, err := read()
 	if err != nil {
 		t.Errorf("list %s: %v", name, err)

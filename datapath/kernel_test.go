@@ -15,7 +15,7 @@ import (
 // bench is a host namespace with a datapath in it, and hosts behind veths.
 type bench struct {
 	*Datapath
-	t     *testing.T
+	t     testing.TB
 	ns    *lab.NS
 	hosts map[string]*lab.NS
 	dir   string
@@ -23,7 +23,7 @@ type bench struct {
 }
 
 // newBench makes a namespace and opens a datapath in it.
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, ns: lab.New(t), hosts: make(map[string]*lab.NS), dir: t.TempDir()}
 	var err error

@@ -47,29 +47,13 @@ func TestRestart(t *testing.T) {
 	lab.Wait(t, "the learned address", func() bool { return len(b.entries()) == 1 })
 	was := b.readable()
 
-	var sent atomic.Uint32
-	stop, sender := make(chan struct{}), make(chan error, 1)
-	go func() {
-		for {
-			select {
-			case <-stop:
-				sender <- nil
-				return
-			default:
-			}
-			if err := w1.TrySend(frame(station(2), station(1), 0, sent.Load())); err != nil {
-				sender <- err
-				return
-			}
-			sent.Add(1)
-		}
-	}()
+	flow := startFlow(w1, w2, station(1), station(2))
 	for range 5 {
-		from := sent.Load()
+		from := flow.sent.Load()
 		if err := b.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		lab.Wait(t, "frames while it is closed", func() bool { return sent.Load() > from+100 })
+		lab.Wait(t, "frames while it is closed", func() bool { return flow.sent.Load() > from+100 })
 		b.open()
 		f := b.inject()
 		b.apply(config)
@@ -81,18 +65,80 @@ func TestRestart(t *testing.T) {
 			t.Errorf("after a restart (-want +got):\n%s", diff)
 		}
 	}
-	close(stop)
-	if err := <-sender; err != nil {
+	sent := flow.stop(t)
+	if c := b.counters("p2"); c.Port.Out.Unicast != uint64(sent) {
+		t.Errorf("%d frames counted, %d were sent", c.Port.Out.Unicast, sent)
+	}
+}
+
+// flow sends numbered frames from one wire to another until it is stopped, and
+// wants each to come in, in order.
+type flow struct {
+	sent     atomic.Uint32
+	quit     chan struct{}
+	from, to chan error // the ends' results
+}
+
+func startFlow(from, to *lab.Wire, src, dst spec.MAC) *flow {
+	f := &flow{quit: make(chan struct{}), from: make(chan error, 1), to: make(chan error, 1)}
+	sent := make(chan uint32, 1) // how many, when all are sent
+	go func() {
+		f.from <- f.send(from, src, dst)
+		sent <- f.sent.Load()
+	}()
+	go func() { f.to <- receive(to, src, dst, sent) }()
+	return f
+}
+
+func (f *flow) send(w *lab.Wire, src, dst spec.MAC) error {
+	for {
+		select {
+		case <-f.quit:
+			return nil
+		default:
+		}
+		if err := w.TrySend(frame(dst, src, 0, f.sent.Load())); err != nil {
+			return err
+		}
+		f.sent.Add(1)
+	}
+}
+
+// receive wants frames 0, 1, 2… until it has as many as were sent.
+func receive(w *lab.Wire, src, dst spec.MAC, sent chan uint32) error {
+	total, known := uint32(0), false
+	for n := uint32(0); !known || n < total; {
+		got := nextTest(w, 100*time.Millisecond)
+		if got == nil && known {
+			return fmt.Errorf("frame %d of %d did not come in", n, total)
+		}
+		if got == nil {
+			select {
+			case total = <-sent:
+				known = true
+			default:
+			}
+			continue
+		}
+		if string(got) != string(frame(dst, src, 0, n)) {
+			return fmt.Errorf("want frame %d, received % x", n, got)
+		}
+		n++
+	}
+	return nil
+}
+
+// stop ends the flow and tells how many frames it was.
+func (f *flow) stop(t *testing.T) uint32 {
+	t.Helper()
+	close(f.quit)
+	if err := <-f.from; err != nil {
 		t.Errorf("send: %v", err)
 	}
-	for n := range sent.Load() {
-		if got := nextTest(w2, time.Second); string(got) != string(frame(station(2), station(1), 0, n)) {
-			t.Fatalf("frame %d of %d: received % x", n, sent.Load(), got)
-		}
+	if err := <-f.to; err != nil {
+		t.Error(err)
 	}
-	if c := b.counters("p2"); c.Port.Out.Unicast != uint64(sent.Load()) {
-		t.Errorf("%d frames counted, %d were sent", c.Port.Out.Unicast, sent.Load())
-	}
+	return f.sent.Load()
 }
 
 // TestRestartChanged finds another configuration and other interfaces than it

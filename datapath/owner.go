@@ -109,13 +109,13 @@ func (d *Datapath) next() time.Time {
 // wake does what the clock asks for: hold-times that end, and another attempt
 // at what failed.
 func (d *Datapath) wake(now time.Time) {
-	if !d.ready {
-		return
-	}
 	d.model.touchDue(now)
 	again := !d.retry.IsZero() && !now.Before(d.retry)
 	if again {
 		d.retry = time.Time{}
+		if err := d.lookAtAll(); err != nil {
+			d.failed(fmt.Errorf("look at the interfaces: %w", err))
+		}
 		d.tables.touchAll(d.model)
 	}
 	d.follow(now)
@@ -152,7 +152,7 @@ func (d *Datapath) look(c netdev.Changes) {
 		d.follow(time.Now())
 	}
 	var err error
-	if c.All || len(c.Links) >= dumpFrom {
+	if c.All || len(c.Links) >= dumpFrom || !d.retry.IsZero() {
 		err = d.lookAtAll()
 	} else {
 		for index := range c.Links {

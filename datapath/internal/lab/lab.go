@@ -16,7 +16,7 @@ import (
 
 // patience bounds each wait. No test asserts a time: it only ends a wait for
 // what never comes.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // NS is one network namespace.
 type NS struct {

@@ -9,19 +9,25 @@ import (
 )
 
 // Wire sends and receives whole Ethernet frames at one interface. A frame
-// that carries a VLAN tag is given and sent with it in place.
+// that carries a VLAN tag is given and sent with it in place. One goroutine may
+// send while another receives.
 type Wire struct {
 	t    testing.TB
 	name string
 	fd   int
 	to   unix.SockaddrLinklayer
+	buf  []byte // of the receiver
+	oob  []byte
 }
 
 // Wire opens the interface for frames.
 func (n *NS) Wire(t testing.TB, name string) *Wire {
 	t.Helper()
 	index := n.Link(t, name).Attrs().Index
-	w := &Wire{t: t, name: name, to: unix.SockaddrLinklayer{Ifindex: index, Protocol: 0x0300}}
+	w := &Wire{
+		t: t, name: name, to: unix.SockaddrLinklayer{Ifindex: index, Protocol: 0x0300},
+		buf: make([]byte, 1<<16), oob: make([]byte, 256),
+	}
 	n.Do(t, func() {
 		var err error
 		w.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0x0300) // ETH_P_ALL
@@ -53,12 +59,11 @@ func (w *Wire) TrySend(frame []byte) error {
 }
 
 // Receive is the next frame that came in, or nil when none came within the
-// time.
+// time. It is valid until the next call.
 func (w *Wire) Receive(within time.Duration) []byte {
 	w.t.Helper()
-	buf, oob := make([]byte, 1<<16), make([]byte, 256)
 	for end := time.Now().Add(within); ; {
-		n, o, _, from, err := unix.Recvmsg(w.fd, buf, oob, 0)
+		n, o, _, from, err := unix.Recvmsg(w.fd, w.buf, w.oob, 0)
 		switch {
 		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN):
 			if time.Now().After(end) {
@@ -71,7 +76,7 @@ func (w *Wire) Receive(within time.Duration) []byte {
 		if ll, ok := from.(*unix.SockaddrLinklayer); ok && ll.Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}
-		return tagged(buf[:n], oob[:o])
+		return tagged(w.buf[:n], w.oob[:o])
 	}
 }
 

@@ -1,0 +1,60 @@
+package datapath
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/signalbox/signalbox/datapath/internal/lab"
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// many makes a datapath with n switch ports that are up, in two VLANs.
+func many(b *testing.B, n int) *bench {
+	w, far := newBench(b), lab.New(b)
+	var all []*spec.Port
+	for i := range n {
+		name := fmt.Sprintf("p%d", i)
+		w.ns.Veth(b, name, far, name)
+		all = append(all, access(name, "default", uint16(10+i%2)))
+	}
+	w.apply(ports(all...))
+	w.carries("p0", fmt.Sprintf("p%d", n-1))
+	b.ResetTimer()
+	return w
+}
+
+// BenchmarkCounters reads the counters of all interfaces.
+func BenchmarkCounters(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n, " ports"), func(b *testing.B) {
+			w := many(b, n)
+			for b.Loop() {
+				if _, _, err := w.Counters(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkApply changes one leaf of one port: its description, its VLAN.
+func BenchmarkApply(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint("description ", n, " ports"), func(b *testing.B) {
+			w := many(b, n)
+			p := [2]*spec.Port{access("p0", "default", 10), access("p0", "default", 10)}
+			p[0].Description, p[1].Description = "one", "two"
+			for i := 0; b.Loop(); i++ {
+				w.apply(ports(p[i%2]))
+			}
+		})
+		b.Run(fmt.Sprint("vlan ", n, " ports"), func(b *testing.B) {
+			w := many(b, n)
+			p := [2]*spec.Port{access("p0", "default", 11), access("p0", "default", 10)}
+			for i := 0; b.Loop(); i++ {
+				w.apply(ports(p[i%2]))
+			}
+		})
+	}
+}
