@@ -7,4 +7,5 @@
 // not.
 package bpf
 
-//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -go-package bpf -type drop_reason -type port_flags -type switch_flags -type fid_flags -type fdb_event_kind -type port_set -type port_slot -type port -type vswitch -type fid -type flood_set -type fdb_bucket -type fdb_event -type port_counters -type flow Switch ../../datapath/bpf/switch.c -- -I/usr/include/x86_64-linux-gnu -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3
+//go:generate sh -c "command -v clang-14 llvm-strip-14 >/dev/null && test -e /usr/include/bpf/bpf_helpers.h || { echo 'for the BPF compiler: apt-get install clang-14 llvm-14 libbpf-dev linux-libc-dev'; exit 1; }"
+//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -go-package bpf -type drop_reason -type port_flags -type switch_flags -type fid_flags -type fdb_event_kind -type port_set -type port_slot -type port -type vswitch -type fid -type flood_set -type fdb_bucket -type fdb_event -type port_counters -type flow Switch ../../datapath/bpf/switch.c -- -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu -O2 -g -Wall -Wextra -Wno-unused-parameter -mcpu=v3
