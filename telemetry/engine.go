@@ -86,6 +86,7 @@ type source struct {
 	leaves []ocpath.ID
 	column map[ocpath.ID]int // place of a leaf among leaves
 	list   ocpath.ID         // the nearest list above all leaves, or Root
+	top    ocpath.ID         // the nearest node above all leaves
 	keys   []bool            // which leaves are keys of the list
 	rows   bool              // it makes entries of the list: some are
 	events bool
@@ -127,7 +128,19 @@ func (e *Engine) Add(s Source) {
 		src.keys = append(src.keys, e.shapes[id].isKey)
 		src.rows = src.rows || e.shapes[id].isKey
 	}
+	src.top = above(src.leaves)
 	e.sources = append(e.sources, src)
+}
+
+// above is the nearest node above all of some nodes.
+func above(nodes []ocpath.ID) ocpath.ID {
+	top := ocpath.Get(nodes[0]).Parent
+	for _, id := range nodes {
+		for id < top || id >= ocpath.Get(top).End {
+			top = ocpath.Get(top).Parent
+		}
+	}
+	return top
 }
 
 // Publish carries out one event: the tree changes as a whole, then each

@@ -27,6 +27,9 @@ func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse
 	defer cancel(nil)
 	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
 
+	if err := extensions(req.GetExtension()); err != nil {
+		return nil, err
+	}
 	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType()}
 	var err error
 	if g.enc, err = schema.EncodingOf(req.GetEncoding()); err != nil {
@@ -175,16 +178,37 @@ func (t *tx) row(src *source, p schema.Pattern, keys []string, values []schema.V
 
 // leaves adds an Update for each leaf.
 func (g *getter) leaves(root *entry, p schema.Pattern, n *gpb.Notification) {
+	paths := protoPaths{below: map[ocpath.ID][]*gpb.PathElem{}}
 	walk(root, p, func(e *entry, l *leaf) bool {
 		if g.kind == gpb.GetRequest_CONFIG && g.e.shapes[l.id].isKey && !g.e.shapes.configured(e) {
 			return true
 		}
 		n.Update = append(n.Update, &gpb.Update{
-			Path: schema.ToProto(e.id.path(l.id)),
+			Path: paths.of(e.id, l.id),
 			Val:  l.value.Typed(ocpath.Get(l.id), g.enc),
 		})
 		return true
 	})
+}
+
+// protoPaths makes the paths of consecutive leaves of one entry out of elements
+// that they share.
+type protoPaths struct {
+	entry  *ident
+	prefix []*gpb.PathElem
+	below  map[ocpath.ID][]*gpb.PathElem // from the entry down to a node
+}
+
+func (p *protoPaths) of(id *ident, node ocpath.ID) *gpb.Path {
+	if p.entry != id {
+		p.entry, p.prefix = id, schema.ToProto(id.path(id.list)).Elem
+	}
+	below, ok := p.below[node]
+	if !ok {
+		below = schema.ToProto(id.path(node)).Elem[len(p.prefix):]
+		p.below[node] = below
+	}
+	return &gpb.Path{Elem: slices.Concat(p.prefix, below)}
 }
 
 // configured reports that an entry holds configuration besides its keys.

@@ -47,6 +47,9 @@ func (e *Engine) plan(req *gpb.SubscribeRequest) (*plan, error) {
 	if len(list.GetSubscription()) == 0 {
 		return nil, fmt.Errorf("a SubscriptionList without subscriptions: %w", schema.ErrInvalid)
 	}
+	if err := extensions(req.GetExtension()); err != nil {
+		return nil, err
+	}
 	enc, err := schema.EncodingOf(list.GetEncoding())
 	if err != nil {
 		return nil, err
@@ -141,6 +144,19 @@ func (e *Engine) interval(name string, nanoseconds uint64) (time.Duration, error
 		return 0, fmt.Errorf("%s of %v: the shortest that is served is %v: %w", name, d, e.opts.MinInterval, schema.ErrInvalid)
 	}
 	return d, nil
+}
+
+// extensions refuses those that would change the answer and are not served.
+func extensions(all []*gnmi_ext.Extension) error {
+	for _, x := range all {
+		switch x.GetExt().(type) {
+		case *gnmi_ext.Extension_History:
+			return fmt.Errorf("the history extension: %w", schema.ErrUnimplemented)
+		case *gnmi_ext.Extension_ConfigSubscription:
+			return fmt.Errorf("the config subscription extension: %w", schema.ErrUnimplemented)
+		}
+	}
+	return nil
 }
 
 // depth is the level of the depth extension; 0 where there is none.

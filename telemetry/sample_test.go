@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
@@ -354,5 +355,52 @@ func TestG36_SameLeafInSeveralModes(t *testing.T) {
 		counters.put("eth0", schema.UintValue(3), schema.UintValue(4))
 		expectAfter(t, c, time.Second, eth0In+"=3")
 		expectAfter(t, c, time.Second, eth0Out+"=4")
+	})
+}
+
+func TestG26_SourceBelowNoList(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		memory := &rows{leaves: []ocpath.ID{ocpath.SystemMemoryStateFree, ocpath.SystemMemoryStatePhysical}}
+		memory.put("", schema.UintValue(5), schema.UintValue(9))
+		e := newEngine(t, Options{}, memory)
+		time.Sleep(time.Millisecond)
+		const free, physical = "/system/memory/state/free", "/system/memory/state/physical"
+		c := subscribe(t, e, stream(t, sampled(t, "/system", time.Second)))
+		expectAfter(t, c, 0, free+"=5", physical+"=9", "sync")
+		expectAfter(t, c, time.Second, free+"=5", physical+"=9")
+		memory.put("", schema.Value{}, schema.UintValue(9))
+		expectAfter(t, c, time.Second, "-"+free, physical+"=9")
+		memory.put("")
+		expectAfter(t, c, time.Second, "-/system/memory")
+		resp, err := get(e, gpb.Encoding_JSON, 0, protoPath(t, "/system/memory"))
+		if err == nil {
+			t.Errorf("Get of nothing: %v", resp)
+		}
+	})
+}
+
+// A thousand subscribers of a port each cost one read, and each gets its port.
+func TestG37_ManyViews(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		counters := newCounters()
+		e := newEngine(t, Options{}, counters)
+		var clients []*client
+		for i := range 100 {
+			name := fmt.Sprint("tap", i)
+			counters.put(name, schema.UintValue(uint64(i)), schema.UintValue(0))
+			clients = append(clients, subscribe(t, e, stream(t, sampled(t, "/interfaces/interface[name="+name+"]/state/counters/in-octets", time.Second))))
+		}
+		for i, c := range clients {
+			expectAfter(t, c, 0, fmt.Sprintf("/interfaces/interface[name=tap%d]/state/counters/in-octets=%d", i, i), "sync")
+		}
+		before := counters.count()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for i, c := range clients {
+			expectAfter(t, c, 0, fmt.Sprintf("/interfaces/interface[name=tap%d]/state/counters/in-octets=%d", i, i))
+		}
+		if n := counters.count() - before; n != 1 {
+			t.Errorf("%d reads in one tick, want 1", n)
+		}
 	})
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ type sampler struct {
 
 	mu     sync.Mutex // guards the fields below; held while a sample is taken
 	views  map[string]*view
+	wanted *schema.Pattern // what all views ask for; nil where that has to be found
 	table  table
 	failed bool // the last read failed
 }
@@ -68,6 +70,7 @@ type view struct {
 	members map[*follower]struct{}
 	seq     uint64 // tree: the last transaction that was sent
 	cols    []int  // source: the leaves that may be asked for, as columns
+	row     string // source: the one row that is asked for, as appendKeys has it; "" for more
 }
 
 // maxGone bounds what a sampler remembers of deletes between two reads.
@@ -81,12 +84,13 @@ func (e *Engine) join(ctx context.Context, p part, f *follower, form form) ([][]
 	if err != nil {
 		return nil, nil, err
 	}
+	asked := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.view(p, form)
 	var frames [][]byte
 	if s.src != nil && (v.changes || !p.quiet) {
-		if err := s.refresh(ctx, v); err != nil {
+		if err := s.refresh(ctx, v, asked); err != nil {
 			s.leaveLocked(v, f)
 			return nil, nil, err
 		}
@@ -140,8 +144,12 @@ func (s *sampler) view(p part, form form) *view {
 					v.cols = append(v.cols, i)
 				}
 			}
+			if keys := p.pattern.Keys(s.src.list); !slices.Contains(keys, "") {
+				v.row = string(appendKeys(nil, keys))
+			}
 		}
 		s.views[key] = v
+		s.wanted = nil
 	}
 	return v
 }
@@ -160,6 +168,7 @@ func (s *sampler) leaveLocked(v *view, f *follower) {
 	delete(v.members, f)
 	if len(v.members) == 0 {
 		delete(s.views, viewKey(v.pattern, v.form, v.changes))
+		s.wanted = nil
 	}
 	s.e.samplers.mu.Lock()
 	defer s.e.samplers.mu.Unlock()
@@ -206,12 +215,12 @@ func (s *sampler) tick(ctx context.Context) {
 	s.failed = err != nil
 }
 
-// refresh reads the source now, for a view that is new. What changed goes to
-// the views that are told changes, so that all start from the same rows; the
-// others wait for their tick. Rows that were just read are used again.
-func (s *sampler) refresh(ctx context.Context, v *view) error {
-	fresh := time.Since(s.table.at) < s.e.opts.MinInterval/2
-	if fresh && covers(s.table.keys, v.pattern.Keys(s.src.list)) && !s.goneWaits() {
+// refresh reads the source now, for a view that somebody asked for. What
+// changed goes to the views that are told changes, so that all start from the
+// same rows; the others wait for their tick. A read that began later than the
+// view was asked for serves it, too: many that come at once share one.
+func (s *sampler) refresh(ctx context.Context, v *view, asked time.Time) error {
+	if s.table.began.After(asked) && covers(s.table.keys, v.pattern.Keys(s.src.list)) && !s.goneWaits() {
 		return nil
 	}
 	return s.sampleRows(ctx, func(v *view) bool { return v.changes })
@@ -283,11 +292,15 @@ func (s *sampler) sampleRows(ctx context.Context, due func(*view) bool) error {
 
 // wants is what all views ask for. The caller holds mu.
 func (s *sampler) wants() schema.Pattern {
-	all := make([]schema.Pattern, 0, len(s.views))
-	for _, v := range s.views {
-		all = append(all, v.pattern)
+	if s.wanted == nil {
+		all := make([]schema.Pattern, 0, len(s.views))
+		for _, v := range s.views {
+			all = append(all, v.pattern)
+		}
+		union := schema.Union(all...)
+		s.wanted = &union
 	}
-	return schema.Union(all...)
+	return *s.wanted
 }
 
 // keys are those that all views have in common. The caller holds mu.

@@ -17,7 +17,8 @@ type table struct {
 	rows  map[string]*row
 	order []*row // of the last read, as the source gave them
 	keys  []string
-	at    time.Time // of the last read
+	began time.Time // when the last read was begun
+	at    time.Time // what the source said of it
 	count uint64    // of reads
 	since uint64    // the last read before this one that succeeded
 	good  uint64    // the last read that succeeded
@@ -75,13 +76,14 @@ func appendKeys(dst []byte, keys []string) []byte {
 
 // read takes the source's rows that match keys.
 func (t *table) read(ctx context.Context, keys []string) error {
+	began := time.Now()
 	t.count++
 	t.order = t.order[:0]
 	at, err := t.src.Read(ctx, keys, t.take)
 	if err != nil {
 		return err
 	}
-	t.at, t.keys = at, keys
+	t.began, t.at, t.keys = began, at, keys
 	t.since, t.good = t.good, t.count
 	return nil
 }
@@ -158,7 +160,10 @@ func (t *table) removed(shapes shapes, published *entry, r *row) []ocpath.ID {
 		}
 		e = published
 	}
-	return shapes.only(t.src, e, t.src.list, nil)
+	if top := t.src.top; top != t.src.list && shapes.alone(t.src, e, top) {
+		return []ocpath.ID{top}
+	}
+	return shapes.only(t.src, e, t.src.top, nil)
 }
 
 // only adds the topmost nodes below node that hold leaves of one source, no
@@ -166,10 +171,9 @@ func (t *table) removed(shapes shapes, published *entry, r *row) []ocpath.ID {
 func (s shapes) only(src *source, e *entry, node ocpath.ID, nodes []ocpath.ID) []ocpath.ID {
 	n := ocpath.Get(node)
 	for child := node + 1; child < n.End; child = ocpath.Get(child).End {
-		end := ocpath.Get(child).End
 		switch {
 		case !src.touches(child):
-		case !e.remains(child, end) && !s.others(src, child, end):
+		case s.alone(src, e, child):
 			nodes = append(nodes, child)
 		default:
 			nodes = s.only(src, e, child, nodes)
@@ -178,8 +182,12 @@ func (s shapes) only(src *source, e *entry, node ocpath.ID, nodes []ocpath.ID) [
 	return nodes
 }
 
-func (s shapes) others(src *source, id, end ocpath.ID) bool {
-	return slices.ContainsFunc(s[id:end], func(sh shape) bool { return sh.from != nil && sh.from != src })
+// alone reports that nothing is published in an entry at or below a node, and
+// no other source has leaves there.
+func (s shapes) alone(src *source, e *entry, node ocpath.ID) bool {
+	end := ocpath.Get(node).End
+	return !e.remains(node, end) &&
+		!slices.ContainsFunc(s[node:end], func(sh shape) bool { return sh.from != nil && sh.from != src })
 }
 
 // frames encodes what a view asks for of the rows, or of those values alone
@@ -188,7 +196,10 @@ func (t *table) frames(v *view, changes bool) [][]byte {
 	var frames [][]byte
 	now := t.at.UnixNano()
 	enc, frame := encoder{enc: v.enc}, v.frame()
-	for _, r := range t.order {
+	for _, r := range t.asked(v) {
+		if !v.pattern.Touches(r.id.path(t.src.list)) {
+			continue
+		}
 		for _, i := range v.cols {
 			leaf := t.src.leaves[i]
 			if !r.values[i].Valid() || changes && r.changed[i] <= t.since || !v.pattern.Match(leaf, r.id.keys) {
@@ -204,4 +215,15 @@ func (t *table) frames(v *view, changes bool) [][]byte {
 		frames = append(frames, frame.Finish(now))
 	}
 	return frames
+}
+
+// asked are the rows of the last read among which are those of a view.
+func (t *table) asked(v *view) []*row {
+	if v.row == "" {
+		return t.order
+	}
+	if r := t.rows[v.row]; r != nil && r.seen == t.count {
+		return []*row{r}
+	}
+	return nil
 }

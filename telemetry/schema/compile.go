@@ -111,7 +111,7 @@ func (c *compiler) walk(node ocpath.ID, i int, conds []condition) {
 
 func (c *compiler) walkAnyPath(node ocpath.ID, i int, conds []condition) {
 	if len(c.elems[i].GetKey()) > 0 {
-		c.fail(node, i, errors.New("keys at ..."))
+		c.fail(node, i, errors.New("the element ... takes no keys"))
 		return
 	}
 	if i == len(c.elems)-1 {

@@ -3,13 +3,11 @@ package schema
 import (
 	"encoding/base64"
 	"math"
-	"strconv"
 	"unicode/utf8"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // Encoding is one of gNMI's encodings that are served (specification, 2.3).
@@ -123,12 +121,40 @@ func appendNested(dst []byte, field protowire.Number, body func([]byte) []byte) 
 
 // Typed is the value of a leaf as a protobuf message.
 func (v Value) Typed(leaf *ocpath.Node, enc Encoding) *gpb.TypedValue {
-	tv := new(gpb.TypedValue)
-	if err := proto.Unmarshal(v.AppendTyped(nil, leaf, enc), tv); err != nil {
-		// Only a string that is not UTF-8 gets here; it is shown as text.
-		tv.Value = &gpb.TypedValue_AsciiVal{AsciiVal: strconv.QuoteToASCII(v.String())}
+	switch enc {
+	case JSON:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: v.AppendJSON(nil, leaf, enc)}}
+	case JSONIETF:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: v.AppendJSON(nil, leaf, enc)}}
+	case ASCII:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: v.String()}}
 	}
-	return tv
+	return v.scalar()
+}
+
+// scalar is what appendScalar appends, as a message.
+func (v Value) scalar() *gpb.TypedValue {
+	switch v.kind {
+	case String, Enum:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: v.str}}
+	case Uint:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: v.num}}
+	case Int:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: int64(v.num)}}
+	case Bool, Empty:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: v.kind == Empty || v.num != 0}}
+	case Decimal:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: v.float()}}
+	case Binary:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_BytesVal{BytesVal: []byte(v.str)}}
+	case List:
+		list := &gpb.ScalarArray{Element: make([]*gpb.TypedValue, len(v.list))}
+		for i, e := range v.list {
+			list.Element[i] = e.scalar()
+		}
+		return &gpb.TypedValue{Value: &gpb.TypedValue_LeaflistVal{LeaflistVal: list}}
+	}
+	return new(gpb.TypedValue)
 }
 
 // AppendJSON appends the value of a leaf as JSON: by RFC 7951 for JSONIETF,

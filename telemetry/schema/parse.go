@@ -134,18 +134,24 @@ func fromScalar(tv *gpb.TypedValue) (Value, error) {
 		return BinaryValue(x.BytesVal), nil
 	case *gpb.TypedValue_DoubleVal:
 		return fromFloat(x.DoubleVal, 64)
-	case *gpb.TypedValue_FloatVal: //nolint:staticcheck // deprecated, and still sent by clients
+	case *gpb.TypedValue_FloatVal:
+		//lint:ignore SA1019 clients still send it
 		return fromFloat(float64(x.FloatVal), 32)
-	case *gpb.TypedValue_DecimalVal: //nolint:staticcheck // deprecated, and still sent by clients
-		d := x.DecimalVal
-		if d.GetPrecision() > 18 {
-			return Value{}, fmt.Errorf("decimal with %d fraction digits: 18 is the most", d.GetPrecision())
-		}
-		return DecimalValue(d.GetDigits(), uint8(d.GetPrecision())), nil
+	case *gpb.TypedValue_DecimalVal:
+		//lint:ignore SA1019 clients still send it
+		return fromDecimal(x.DecimalVal)
 	case nil:
 		return Value{}, errors.New("no value")
 	}
 	return Value{}, fmt.Errorf("a value of type %s cannot be set", kindOfTyped(tv))
+}
+
+//lint:ignore SA1019 clients still send it
+func fromDecimal(d *gpb.Decimal64) (Value, error) {
+	if d.GetPrecision() > 18 {
+		return Value{}, fmt.Errorf("decimal with %d fraction digits: 18 is the most", d.GetPrecision())
+	}
+	return DecimalValue(d.GetDigits(), uint8(d.GetPrecision())), nil
 }
 
 func kindOfTyped(tv *gpb.TypedValue) string {

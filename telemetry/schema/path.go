@@ -254,7 +254,8 @@ func join(prefix, path *gpb.Path) ([]*gpb.PathElem, error) {
 		if o := p.GetOrigin(); o != "" && o != "openconfig" {
 			return nil, invalid(fmt.Sprintf("origin %q: only openconfig is served", o))
 		}
-		if len(p.GetElement()) > 0 && len(p.GetElem()) == 0 { //nolint:staticcheck // to refuse it
+		//lint:ignore SA1019 to refuse it
+		if len(p.GetElement()) > 0 && len(p.GetElem()) == 0 {
 			return nil, invalid("the path is in the element field, which gNMI 0.4.0 replaced by elem")
 		}
 	}

@@ -96,6 +96,9 @@ func TestG4_Encodings(t *testing.T) {
 				if diff := cmp.Diff(want[enc], got, protocmp.Transform()); diff != "" {
 					t.Errorf("encoding %d (-want +got):\n%s", enc, diff)
 				}
+				if diff := cmp.Diff(got, tt.value.Typed(tt.leaf, enc), protocmp.Transform()); diff != "" {
+					t.Errorf("encoding %d: Typed is not what AppendTyped appends:\n%s", enc, diff)
+				}
 				back, err := fromTypedValue(tt.leaf, got)
 				switch {
 				case tt.name == "empty leaf-list" && enc == ASCII:
@@ -135,6 +138,7 @@ func TestG15_FromTypedValue(t *testing.T) {
 		case float64:
 			return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: x}}
 		case float32:
+			//lint:ignore SA1019 clients send it
 			return &gpb.TypedValue{Value: &gpb.TypedValue_FloatVal{FloatVal: x}}
 		case json.RawMessage:
 			return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: x}}
@@ -229,7 +233,8 @@ func FuzzFromTypedValue(f *testing.F) {
 		{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte(`[1,"2",null,{"a":1e99}]`)}},
 		{Value: &gpb.TypedValue_AsciiVal{AsciiVal: "1,2..3"}},
 		{Value: &gpb.TypedValue_DoubleVal{DoubleVal: 1e300}},
-		{Value: &gpb.TypedValue_DecimalVal{DecimalVal: &gpb.Decimal64{Digits: 5, Precision: 99}}}, //nolint:staticcheck // clients send it
+		//lint:ignore SA1019 clients send it
+		{Value: &gpb.TypedValue_DecimalVal{DecimalVal: &gpb.Decimal64{Digits: 5, Precision: 99}}},
 		{Value: &gpb.TypedValue_LeaflistVal{LeaflistVal: &gpb.ScalarArray{Element: []*gpb.TypedValue{nil}}}},
 	} {
 		b, err := proto.Marshal(seed)
