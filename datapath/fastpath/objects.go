@@ -73,6 +73,9 @@ func Open(pinDir string, log *slog.Logger) (_ *Objects, err error) {
 			err = errors.Join(err, o.Close())
 		}
 	}()
+	if base := existing(pinDir); !IsBPFFS(base) {
+		return nil, fmt.Errorf("pins %s: %s is in no BPF file system (as root: mount -t bpf bpf %s)", pinDir, base, bpffsMount)
+	}
 	if err := os.MkdirAll(filepath.Join(o.dir, linkDir), 0o700); err != nil {
 		return nil, fmt.Errorf("pins: %w", err)
 	}

@@ -28,6 +28,16 @@ const (
 	globalsPin = "globals"
 )
 
+// existing is the folder itself or the nearest one above it that exists.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
 // ErrLocked says that another process has the pins open.
 var ErrLocked = errors.New("in use by another process")
 
