@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -178,8 +177,8 @@ func startStream(t *testing.T, s *site, name string, args ...string) *stream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGTERM)
-		_ = c.Wait() // it was ended
+		_ = c.Process.Kill() // gnmic goes on after SIGTERM
+		_ = c.Wait()
 	})
 	return st
 }
