@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 )
@@ -32,6 +33,7 @@ func (e *element) publishHost() error {
 		return err
 	}
 	b := telemetry.Batch{Of: telemetry.State}
+	remove(&b, ocpath.SystemClockState) // a zone may have no name
 	put(&b, state)
 	e.engine.Publish(b)
 	return nil

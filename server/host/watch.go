@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// Watch calls changed when the machine's name or time zone may have changed,
-// until the context ends. The kernel tells of the name by POLLPRI on its file
+// Watch calls changed once it watches, and then when the machine's name or time
+// zone may have changed, until the context ends. The kernel tells of the name by POLLPRI on its file
 // (proc_sys_poll in fs/proc/proc_sysctl.c); the zone is a link in /etc.
 func (h *Host) Watch(ctx context.Context, changed func()) error {
-	name, err := os.Open(h.path("proc/sys/kernel/hostname"))
+	// Not by package os: its poller would take the events away.
+	name, err := unix.Open(h.path("proc/sys/kernel/hostname"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("host: watch the name: %w", err)
 	}
-	defer name.Close()
+	defer unix.Close(name)
 	zone, err := watchFolder(h.path("etc"))
 	if err != nil {
 		return fmt.Errorf("host: watch the time zone: %w", err)
@@ -39,7 +39,7 @@ func (h *Host) Watch(ctx context.Context, changed func()) error {
 			<-woken
 		}
 	}()
-	return follow(ctx, int(name.Fd()), zone, wake, changed)
+	return follow(ctx, name, zone, wake, changed)
 }
 
 func watchFolder(folder string) (fd int, err error) {
@@ -55,6 +55,7 @@ func watchFolder(folder string) (fd int, err error) {
 // follow waits for one of the descriptors at a time.
 func follow(ctx context.Context, name, zone, wake int, changed func()) error {
 	events := make([]byte, 4096)
+	changed()
 	for {
 		fds := []unix.PollFd{
 			{Fd: int32(name), Events: unix.POLLPRI},
