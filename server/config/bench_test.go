@@ -125,3 +125,35 @@ func BenchmarkStart(b *testing.B) {
 	}
 	_ = s.Close()
 }
+
+// BenchmarkSetVLAN renames one VLAN of a switch that has many.
+func BenchmarkSetVLAN(b *testing.B) {
+	for _, vlans := range []int{10, 1000, 4000} {
+		b.Run(fmt.Sprintf("vlans=%d", vlans), func(b *testing.B) {
+			options := Options{Dir: b.TempDir(), Device: yes{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+			options.fs = noSync{journal.Dir(options.Dir)}
+			s, err := Open(context.Background(), options)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			lines := []string{`update /network-instances/network-instance[name=blue]/config {"type":"L2VSI"}`}
+			for id := range vlans {
+				lines = append(lines, fmt.Sprintf(`update /network-instances/network-instance[name=blue]/vlans/vlan[vlan-id=%d]/config {"name":"v"}`, id+1))
+			}
+			if _, err := s.Set(context.Background(), request(b, lines...)); err != nil {
+				b.Fatal(err)
+			}
+			var requests [2]*gpb.SetRequest
+			for i := range requests {
+				requests[i] = request(b, fmt.Sprintf(`update /network-instances/network-instance[name=blue]/vlans/vlan[vlan-id=5]/config/name "v%d"`, i))
+			}
+			b.ResetTimer()
+			for i := range b.N {
+				if _, err := s.Set(context.Background(), requests[i%2]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

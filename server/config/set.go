@@ -77,9 +77,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	touched := touchedBy(diff)
-	next := s.config.Next(editor.Tree(), touched)
-	change, err := openconfig.Decode(s.config, next, touched)
+	next, change, err := s.config.Next(editor.Tree(), touchedBy(diff))
 	if err != nil {
 		return err
 	}
@@ -87,7 +85,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 		return err
 	}
 	if err := s.persist(diff, now); err != nil {
-		return errors.Join(err, s.revert(ctx, next, touched))
+		return errors.Join(err, s.revert(ctx, change))
 	}
 	s.config, s.changed = next, now
 	s.running.Store(editor.Tree())
@@ -159,11 +157,15 @@ func diskError(err error) error {
 	return &openconfig.Error{Kind: kind, Reason: "not saved, and taken back: " + err.Error(), Err: err}
 }
 
-// revert takes back what was applied for a configuration that cannot be kept.
-func (s *Store) revert(ctx context.Context, applied *openconfig.Config, touched openconfig.Touched) error {
-	change, err := openconfig.Decode(applied, s.config, touched)
-	if err == nil && !change.Empty() {
-		err = s.options.Device.Apply(ctx, change)
+// revert takes back a change that was applied for a configuration that cannot
+// be kept.
+func (s *Store) revert(ctx context.Context, applied spec.Change) error {
+	if applied.Empty() {
+		return nil
+	}
+	back, err := s.config.Of(applied)
+	if err == nil {
+		err = s.options.Device.Apply(ctx, back)
 	}
 	if err == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/server/config/journal"
 	"github.com/signalbox/signalbox/server/config/tree"
@@ -50,7 +51,8 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// load reads the files, applies what they hold and begins to write.
+// load binds the schema, reads the files, applies what they hold and begins to
+// write.
 func (s *Store) load(ctx context.Context) (err error) {
 	if s.schema, err = tree.New(); err != nil {
 		return err
@@ -65,33 +67,42 @@ func (s *Store) load(ctx context.Context) (err error) {
 	for _, damage := range found.Damage {
 		s.options.Log.Error("damaged state file: the last good version is used, what is there is kept", "dir", s.options.Dir, "err", damage)
 	}
-	version, err := s.choose(found)
+	saved, err := s.choose(found)
 	if err != nil {
 		return err
 	}
-	s.journal, err = found.Continue(version, s.changed, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
+	s.running.Store(saved.device)
+	s.config, s.changed = saved.config, saved.changed
+	s.journal, err = found.Continue(saved.version, s.changed, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
 	if err != nil {
 		return err
 	}
-	return s.applyAll(ctx)
+	return s.applySaved(ctx, saved)
 }
 
-// choose takes the newest version that can be loaded, and makes it the running
-// configuration; nil in a new folder.
-func (s *Store) choose(found *journal.Found) (*journal.Version, error) {
-	s.changed = time.Now()
+// saved is a configuration as it was loaded.
+type saved struct {
+	version *journal.Version // nil in a new folder
+	device  *oc.Device
+	config  *openconfig.Config
+	changed time.Time
+	// difference and change are those from an empty configuration.
+	difference tree.Difference
+	change     spec.Change
+}
+
+// choose loads the newest version that can be used; nothing in a new folder.
+func (s *Store) choose(found *journal.Found) (*saved, error) {
 	if found.Empty() {
-		s.running.Store(new(oc.Device))
-		s.config = openconfig.NewConfig(s.Running())
-		return nil, nil
+		return &saved{device: new(oc.Device), config: openconfig.NewConfig(), changed: time.Now()}, nil
 	}
 	errs := found.Damage
 	for i := range found.Versions {
 		v := &found.Versions[i]
-		err := s.adopt(v)
+		loaded, err := s.loadVersion(v)
 		if err == nil {
 			s.options.Log.Info("configuration loaded", "from", v.Name, "changes", len(v.Changes))
-			return v, nil
+			return loaded, nil
 		}
 		err = fmt.Errorf("%s: %w", v.Name, err)
 		s.options.Log.Error("saved configuration cannot be used: an earlier one is tried", "dir", s.options.Dir, "err", err)
@@ -100,38 +111,31 @@ func (s *Store) choose(found *journal.Found) (*journal.Version, error) {
 	return nil, fmt.Errorf("no saved configuration can be used; move the files away to begin with none: %w", errors.Join(errs...))
 }
 
-// adopt makes a version the running configuration, where it makes sense.
-func (s *Store) adopt(v *journal.Version) error {
+// loadVersion builds and validates a configuration.
+func (s *Store) loadVersion(v *journal.Version) (*saved, error) {
 	d, err := load(s.schema, v.Document, v.Changes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	config := openconfig.NewConfig(d)
-	if _, err := openconfig.Decode(nil, config, config.All()); err != nil {
-		return err
+	loaded := &saved{version: v, device: d, changed: lastChanged(v.Changes, v.Changed)}
+	if loaded.changed.IsZero() {
+		loaded.changed = time.Now()
 	}
-	s.running.Store(d)
-	s.config = config
-	if at := lastChanged(v.Changes, v.Changed); !at.IsZero() {
-		s.changed = at
-	}
-	return nil
+	loaded.difference = s.schema.Compare(new(oc.Device), d)
+	loaded.config, loaded.change, err = openconfig.NewConfig().Next(d, touchedBy(&loaded.difference))
+	return loaded, err
 }
 
-// applyAll gives the device the whole configuration.
-func (s *Store) applyAll(ctx context.Context) error {
-	change, err := openconfig.Decode(nil, s.config, s.config.All())
-	if err != nil {
-		return err
-	}
-	if err := s.options.Device.Check(ctx, change); err != nil {
+// applySaved gives the device the whole configuration, also an empty one: what
+// an earlier instance left on the host and nobody wants goes.
+func (s *Store) applySaved(ctx context.Context, loaded *saved) error {
+	if err := s.options.Device.Check(ctx, loaded.change); err != nil {
 		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
 	}
-	if err := s.options.Device.Apply(ctx, change); err != nil {
+	if err := s.options.Device.Apply(ctx, loaded.change); err != nil {
 		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
 	}
-	diff := s.schema.Compare(new(oc.Device), s.Running())
-	s.tell(s.defaults.commit(s.changed, &diff))
+	s.tell(s.defaults.commit(s.changed, &loaded.difference))
 	return nil
 }
 

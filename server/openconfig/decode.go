@@ -21,111 +21,107 @@ type (
 	staticKey      = oc.OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Fdb_MacTable_Entries_Entry_Key
 )
 
-// Touched names the list entries at or below which a transaction changed
-// anything.
-type Touched struct {
-	Interfaces map[string]struct{}
-	Instances  map[string]struct{}
-}
-
-// NewTouched is an empty set.
-func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]struct{}{}}
-}
-
-// Add notes one path that was set or deleted. A path above the lists touches
-// nothing by itself.
-func (t Touched) Add(path schema.Path) {
-	if len(path.Keys) == 0 {
-		return
-	}
-	switch top := schema.Lists(path.Node)[0]; top {
-	case ocpath.InterfacesInterface:
-		t.Interfaces[path.Keys[0]] = struct{}{}
-	case ocpath.NetworkInstancesNetworkInstance:
-		t.Instances[path.Keys[0]] = struct{}{}
-	}
-}
-
-// Config is a configuration with what is needed to decode parts of it. It is
-// immutable.
+// Config is a configuration as the datapath wants it, with what is needed to
+// follow a transaction at the cost of what it touches. It is immutable.
 type Config struct {
-	device *oc.Device
-	index  *index
+	device   *oc.Device
+	index    *index
+	switches map[string]*spec.Switch // by name, as they were decoded
 }
 
-// NewConfig prepares a configuration. The device must not be modified.
-func NewConfig(d *oc.Device) *Config { return &Config{d, newIndex(d)} }
+// NewConfig is the configuration of nothing.
+func NewConfig() *Config {
+	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}}
+}
 
-// Next prepares the configuration that a transaction makes of this one. What
-// refers to what is looked up anew only where the transaction touches that.
-func (c *Config) Next(d *oc.Device, touched Touched) *Config {
-	for name := range touched.Instances {
-		before, after := instances(c.device)[name], instances(d)[name]
-		if before.GetInterfaces() != after.GetInterfaces() || before.GetFdb().GetMacTable() != after.GetFdb().GetMacTable() {
-			return NewConfig(d)
+// Next validates what a transaction touches, and translates it for the
+// datapath. The device is the configuration after the transaction; it must not
+// be modified any more. An error joins an *Error for each thing that is wrong.
+func (c *Config) Next(d *oc.Device, touched Touched) (*Config, spec.Change, error) {
+	touched.complete(c.device, d)
+	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches}
+	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
+	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change))
+	if err != nil {
+		return nil, spec.Change{}, once(err)
+	}
+	return next, change, nil
+}
+
+// once joins the errors that err joins, without those that say the same: what
+// refers to each other is looked at from both sides.
+func once(err error) error {
+	var errs []error
+	seen := map[string]bool{}
+	walkErrors(err, func(err error) {
+		if text := err.Error(); !seen[text] {
+			seen[text] = true
+			errs = append(errs, err)
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Of is what the configuration wants of those ports and switches that a change
+// names: a change from it that was made is taken back by that.
+func (c *Config) Of(change spec.Change) (spec.Change, error) {
+	back := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
+	var errs []error
+	for name := range change.Ports {
+		port, err := c.decodePort(name)
+		errs = append(errs, err)
+		back.Ports[name] = port
+	}
+	for name := range change.Switches {
+		back.Switches[name] = c.switches[name]
+	}
+	return back, errors.Join(errs...)
+}
+
+// decodePorts decodes the interfaces that were touched, and those whose switch
+// may be another one now.
+func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change) error {
+	names := maps.Clone(touched.Interfaces)
+	for name, parts := range touched.instances {
+		for id := range parts.members {
+			for _, d := range []*oc.Device{before.device, c.device} {
+				if port := memberPort(members(instances(d)[name])[id]); port != "" {
+					names[port] = struct{}{}
+				}
+			}
 		}
 	}
-	return &Config{d, c.index}
-}
-
-// All names everything that is configured.
-func (c *Config) All() Touched {
-	t := NewTouched()
-	for name := range interfaces(c.device) {
-		t.Interfaces[name] = struct{}{}
-	}
-	for name := range instances(c.device) {
-		t.Instances[name] = struct{}{}
-	}
-	return t
-}
-
-// Decode validates what a transaction touches and translates it for the
-// datapath. Before is the configuration that the transaction began with, nil
-// for none. An error joins an *Error for each thing that is wrong.
-func Decode(before, after *Config, touched Touched) (spec.Change, error) {
-	if before == nil {
-		before = NewConfig(new(oc.Device))
-	}
-	ports := maps.Clone(touched.Interfaces)
-	for name := range touched.Instances {
-		addMoved(ports, instances(before.device)[name], instances(after.device)[name])
-	}
-	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(ports)) {
-		port, err := after.decodePort(name)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		port, err := c.decodePort(name)
 		errs = append(errs, err)
 		if port != nil || interfaces(before.device)[name] != nil {
 			change.Ports[name] = port
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(touched.Instances)) {
-		sw, err := after.decodeSwitch(name)
+	return errors.Join(errs...)
+}
+
+// decodeSwitches decodes the network instances that were touched.
+func (c *Config) decodeSwitches(before *Config, touched Touched, change spec.Change) error {
+	if len(touched.instances) == 0 {
+		return nil
+	}
+	c.switches = maps.Clone(before.switches)
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(touched.instances)) {
+		sw, err := c.decodeSwitch(before, name, touched.instances[name])
 		errs = append(errs, err)
-		if sw != nil || instances(before.device)[name] != nil {
+		if sw == nil {
+			delete(c.switches, name)
+		} else {
+			c.switches[name] = sw
+		}
+		if sw != nil || before.switches[name] != nil {
 			change.Switches[name] = sw
 		}
 	}
-	return change, errors.Join(errs...)
-}
-
-// addMoved adds the ports whose listing differs between two states of one
-// network instance.
-func addMoved(ports map[string]struct{}, before, after *instanceEntry) {
-	a, b := members(before), members(after)
-	for id, m := range a {
-		if b[id] != m {
-			ports[memberPort(m)] = struct{}{}
-		}
-	}
-	for id, m := range b {
-		if a[id] != m {
-			ports[memberPort(m)] = struct{}{}
-		}
-	}
-	delete(ports, "")
+	return errors.Join(errs...)
 }
 
 // interfaces gives the list of interfaces; it may be nil.

@@ -14,14 +14,43 @@ import (
 )
 
 // tree reads a configuration by RFC 7951.
-func tree(t *testing.T, text string) *Config {
+func tree(t *testing.T, text string) *oc.Device {
 	t.Helper()
 	d := new(oc.Device)
 	if err := oc.Unmarshal([]byte(text), d); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return NewConfig(d)
+	return d
 }
+
+// touchAll notes everything in a configuration.
+func touchAll(d *oc.Device) Touched {
+	t := NewTouched()
+	for name := range interfaces(d) {
+		t.Interfaces[name] = struct{}{}
+	}
+	for name := range instances(d) {
+		touchInstance(t, d, name)
+	}
+	return t
+}
+
+// touchInstance notes everything in one network instance.
+func touchInstance(t Touched, d *oc.Device, name string) {
+	p, instance := t.instance(name), instances(d)[name]
+	for id := range members(instance) {
+		p.members[id] = struct{}{}
+	}
+	for id := range vlanList(instance) {
+		p.vlans[id] = struct{}{}
+	}
+	for key := range statics(instance) {
+		p.statics[key] = struct{}{}
+	}
+}
+
+// decode validates and translates the whole of a configuration.
+func decode(d *oc.Device) (*Config, spec.Change, error) { return NewConfig().Next(d, touchAll(d)) }
 
 // The parts of a configuration that most tests need.
 const (
@@ -137,8 +166,7 @@ func TestDecode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := tree(t, tt.tree)
-			change, err := Decode(nil, c, c.All())
+			_, change, err := decode(tree(t, tt.tree))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,7 +248,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 		{"multicast static entry", blueWith(listed + vlan10 + static("01:00:00:00:00:01", 10, "p1")), entry("01:00:00:00:00:01") + "/config/mac-address", "group address", Invalid},
 		{"zero static entry", blueWith(listed + vlan10 + static("00:00:00:00:00:00", 10, "p1")), entry("00:00:00:00:00:00") + "/config/mac-address", "nobody", Invalid},
-		{"static entry on an unknown VLAN", blueWith(listed + static(station, 10, "p1")), entry(station) + "/config/vlan", "set " + blue + "/vlans/vlan[vlan-id=10] first", Invalid},
+		{"static entry on an unknown VLAN", blueWith(listed + static(station, 10, "p1")), entry(station) + "/config/vlan", "set " + blue + "/vlans/vlan[vlan-id=10]", Invalid},
 		{"static entry without port", blueWith(listed + vlan10 + static(station, 10, "")), entry(station) + "/interface/interface-ref/config/interface", "is missing", Invalid},
 		{"static entry to an unknown port", blueWith(listed + vlan10 + static(station, 10, "p9")), entry(station) + "/interface/interface-ref/config/interface", "p9 is not configured", Invalid},
 		{"static entry to another switch's port", blueWith(vlan10 + static(station, 10, "p1")), entry(station) + "/interface/interface-ref/config/interface", "p1 is on switch default", Invalid},
@@ -232,8 +260,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := tree(t, tt.tree)
-			_, err := Decode(nil, c, c.All())
+			_, _, err := decode(tree(t, tt.tree))
 			for _, e := range Errors(err, 0) {
 				if e.Path == tt.path && strings.Contains(e.Reason, tt.reason) && e.Kind == tt.kind {
 					return
@@ -248,8 +275,7 @@ func TestSameAddressInCapitalsIsRefused(t *testing.T) {
 	one := static("02:00:00:00:00:0a", 10, "p1")
 	two := strings.ReplaceAll(one, "0a", "0A")
 	both := one[:len(one)-len("]}}}")] + "," + two[strings.Index(two, "[")+1:]
-	c := tree(t, blueWith(listed+vlan10+both))
-	if _, err := Decode(nil, c, c.All()); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, _, err := decode(tree(t, blueWith(listed+vlan10+both))); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -276,16 +302,20 @@ func TestDecodeOfATransaction(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before := tree(t, tt.before)
+			from, to := tree(t, tt.before), tree(t, tt.after)
+			before, start, err := decode(from)
+			if err != nil {
+				t.Fatal(err)
+			}
 			touched := NewTouched()
 			for _, name := range tt.interfaces {
 				touched.Interfaces[name] = struct{}{}
 			}
 			for _, name := range tt.instances {
-				touched.Instances[name] = struct{}{}
+				touchInstance(touched, from, name)
+				touchInstance(touched, to, name)
 			}
-			after := before.Next(tree(t, tt.after).device, touched)
-			change, err := Decode(before, after, touched)
+			after, change, err := before.Next(to, touched)
 			if tt.refused != "" {
 				var refused *Error
 				if !errors.As(err, &refused) || refused.Path != tt.refused {
@@ -302,8 +332,50 @@ func TestDecodeOfATransaction(t *testing.T) {
 			if diff := cmp.Diff(tt.switches, changeNames(change.Switches)); diff != "" {
 				t.Errorf("switches: %s", diff)
 			}
+			after.matches(t, to)
+			back, err := before.Of(change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, port := range back.Ports {
+				if diff := cmp.Diff(start.Ports[name], port); diff != "" {
+					t.Errorf("taken back: %s", diff)
+				}
+			}
+			for name, sw := range back.Switches {
+				if diff := cmp.Diff(start.Switches[name], sw); diff != "" {
+					t.Errorf("taken back: %s", diff)
+				}
+			}
 		})
 	}
+}
+
+// matches wants what was decoded step by step to be what is decoded as a whole.
+func (c *Config) matches(t *testing.T, d *oc.Device) {
+	t.Helper()
+	whole, _, err := decode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole.switches, c.switches); diff != "" {
+		t.Errorf("switches, step by step: %s", diff)
+	}
+	if diff := cmp.Diff(whole.index.text(), c.index.text()); diff != "" {
+		t.Errorf("index, step by step: %s", diff)
+	}
+}
+
+func (x *index) text() (lines []string) {
+	x.members.Scan(func(port string, list []listing) bool {
+		lines = append(lines, fmt.Sprint(port, " ", list))
+		return true
+	})
+	x.statics.Scan(func(port string, list []station) bool {
+		lines = append(lines, fmt.Sprint(port, " ", list))
+		return true
+	})
+	return lines
 }
 
 func changeNames[V any](m map[string]*V) (names []string) {

@@ -1,22 +1,30 @@
 package openconfig
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/btree"
 
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
 )
 
-// index is what refers to an interface, by its name. It is immutable.
+// index is what refers to an interface, by its name. It is immutable; a copy
+// shares what does not differ.
 type index struct {
-	members map[string][]listing
-	statics map[string][]station
+	members *btree.Map[string, []listing] // in ascending order
+	statics *btree.Map[string, []station]
 }
 
 // listing is an entry of /network-instances/network-instance/interfaces.
 type listing struct{ instance, id string }
+
+func (a listing) compare(b listing) int {
+	return cmp.Or(strings.Compare(a.instance, b.instance), strings.Compare(a.id, b.id))
+}
 
 // station is a configured entry of a filtering database.
 type station struct {
@@ -24,33 +32,69 @@ type station struct {
 	key      staticKey
 }
 
-// newIndex looks at every reference.
-func newIndex(d *oc.Device) *index {
-	x := &index{map[string][]listing{}, map[string][]station{}}
-	for name, instance := range instances(d) {
-		for id, m := range members(instance) {
-			if port := memberPort(m); port != "" {
-				x.members[port] = append(x.members[port], listing{name, id})
-			}
+func (a station) compare(b station) int {
+	return cmp.Or(strings.Compare(a.instance, b.instance), cmp.Compare(a.key.Vlan, b.key.Vlan), strings.Compare(a.key.MacAddress, b.key.MacAddress))
+}
+
+func newIndex() *index {
+	return &index{new(btree.Map[string, []listing]), new(btree.Map[string, []station])}
+}
+
+// next is the index after a transaction.
+func (x *index) next(before, after *oc.Device, touched Touched) *index {
+	if len(touched.instances) == 0 {
+		return x
+	}
+	y := &index{x.members.Copy(), x.statics.Copy()}
+	for name, p := range touched.instances {
+		a, b := instances(before)[name], instances(after)[name]
+		for id := range p.members {
+			move(y.members, memberPort(members(a)[id]), memberPort(members(b)[id]), listing{name, id}, listing.compare)
 		}
-		for key, e := range statics(instance) {
-			if port := stationPort(e); port != "" {
-				x.statics[port] = append(x.statics[port], station{name, key})
-			}
+		for key := range p.statics {
+			move(y.statics, stationPort(statics(a)[key]), stationPort(statics(b)[key]), station{name, key}, station.compare)
 		}
 	}
-	for _, list := range x.members {
-		slices.SortFunc(list, func(a, b listing) int {
-			return strings.Compare(a.instance+"\x00"+a.id, b.instance+"\x00"+b.id)
-		})
+	return y
+}
+
+// move takes an element from the list of one port to that of another; "" is
+// none.
+func move[E comparable](lists *btree.Map[string, []E], from, to string, element E, compare func(a, b E) int) {
+	if from == to {
+		return
 	}
-	return x
+	if list, ok := lists.Get(from); ok {
+		list = slices.DeleteFunc(slices.Clone(list), func(e E) bool { return e == element })
+		if len(list) == 0 {
+			lists.Delete(from)
+		} else {
+			lists.Set(from, list)
+		}
+	}
+	if to != "" {
+		list, _ := lists.Get(to)
+		at, _ := slices.BinarySearchFunc(list, element, compare)
+		lists.Set(to, slices.Insert(slices.Clone(list), at, element))
+	}
+}
+
+// listings gives the entries that list a port.
+func (x *index) listings(port string) []listing {
+	list, _ := x.members.Get(port)
+	return list
+}
+
+// stations gives the configured entries that refer to a port.
+func (x *index) stations(port string) []station {
+	list, _ := x.statics.Get(port)
+	return list
 }
 
 // switchOf is the switch of a port: the network instance that lists it, else
 // the default one.
 func (x *index) switchOf(port string) string {
-	if list := x.members[port]; len(list) > 0 {
+	if list := x.listings(port); len(list) > 0 {
 		return list[0].instance
 	}
 	return spec.DefaultSwitch
@@ -58,7 +102,7 @@ func (x *index) switchOf(port string) string {
 
 // checkListed refuses a port that more than one entry lists.
 func (x *index) checkListed(port string) error {
-	list := x.members[port]
+	list := x.listings(port)
 	if len(list) < 2 {
 		return nil
 	}
@@ -71,10 +115,10 @@ func (x *index) checkListed(port string) error {
 // it.
 func (x *index) checkReferences(port string) error {
 	const reason = "interface %s is not configured in /interfaces: configure it, or remove this reference too"
-	if list := x.members[port]; len(list) > 0 {
+	if list := x.listings(port); len(list) > 0 {
 		return invalid(at(ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, list[0].instance, list[0].id), reason, port)
 	}
-	if list := x.statics[port]; len(list) > 0 {
+	if list := x.stations(port); len(list) > 0 {
 		return invalid(staticPath(ocpath.NetworkInstancesNetworkInstanceFdbMacTableEntriesEntryInterfaceInterfaceRefConfigInterface, list[0].instance, list[0].key), reason, port)
 	}
 	return nil

@@ -12,28 +12,33 @@ import (
 )
 
 // decodeSwitch translates one entry of openconfig-network-instance; nil where
-// it is not configured.
-func (c *Config) decodeSwitch(name string) (*spec.Switch, error) {
+// it is not configured. Of its lists it decodes what was touched, on top of
+// what the configuration before has decoded.
+func (c *Config) decodeSwitch(before *Config, name string, touched *parts) (*spec.Switch, error) {
 	instance := instances(c.device)[name]
 	if instance == nil {
 		return nil, nil
 	}
-	s := spec.NewSwitch(name)
 	config := instance.GetConfig()
 	if config == nil {
 		config = new(oc.OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Config)
 	}
+	earlier := before.switches[name]
+	if earlier == nil {
+		earlier = new(spec.Switch)
+	}
+	s := spec.NewSwitch(name)
 	s.Enabled = value(config.Enabled, s.Enabled)
-	errs := []error{checkInstanceType(name, config.Type), c.checkMembers(name, instance), decodeFDB(s, instance)}
+	errs := []error{checkInstanceType(name, config.Type), checkMembers(name, instance, touched), decodeFDB(s, instance)}
+	if name == "" {
+		errs = append(errs, invalid(at(ocpath.NetworkInstancesNetworkInstance, name), "a network instance without a name"))
+	}
 	var err error
-	s.VLANs, err = decodeVLANList(name, instance)
+	s.VLANs, err = decodeVLANList(name, instance, earlier.VLANs, touched)
 	errs = append(errs, err)
-	s.Static, err = c.decodeStatics(name, instance)
+	s.Static, err = c.decodeStatics(name, earlier.Static, touched)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
-	}
-	if err := s.Check(); err != nil { // what the checks above leave to it
-		return nil, FromDevice(err)
 	}
 	return s, nil
 }
@@ -57,21 +62,15 @@ func checkInstanceType(name string, t oc.E_OpenconfigNetworkInstanceTypes_NETWOR
 		t.ΛMap()["E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE"][int64(t)].Name, spec.DefaultSwitch)
 }
 
-// checkMembers wants each interface that an instance lists to be configured,
-// and listed nowhere else.
-func (c *Config) checkMembers(name string, instance *instanceEntry) error {
+// checkMembers wants each entry that lists an interface to name one. That it
+// is configured, and listed once, is seen where the interface is decoded.
+func checkMembers(name string, instance *instanceEntry, touched *parts) error {
 	list := members(instance)
 	var errs []error
-	for _, id := range slices.Sorted(maps.Keys(list)) {
-		path := at(ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, name, id)
-		port := memberPort(list[id])
-		switch {
-		case port == "":
-			errs = append(errs, invalid(path, "is missing: set it to the name of an interface"))
-		case interfaces(c.device)[port] == nil:
-			errs = append(errs, invalid(path, "interface %s is not configured in /interfaces: configure it, or remove this reference too", port))
-		default:
-			errs = append(errs, c.index.checkListed(port))
+	for _, id := range slices.Sorted(maps.Keys(touched.members)) {
+		if list[id] != nil && memberPort(list[id]) == "" {
+			errs = append(errs, invalid(at(ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, name, id),
+				"is missing: set it to the name of an interface"))
 		}
 	}
 	return errors.Join(errs...)

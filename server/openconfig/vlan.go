@@ -3,6 +3,7 @@ package openconfig
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -119,23 +120,36 @@ func checkVLAN(id uint16, refuse func(reason string) error) error {
 	return nil
 }
 
-// decodeVLANList translates the VLANs of a network instance.
-func decodeVLANList(name string, instance *instanceEntry) (map[uint16]spec.VLAN, error) {
-	list := vlanList(instance)
-	all := make(map[uint16]spec.VLAN, len(list))
+// decodeVLANList translates the VLANs of a network instance: those that were
+// touched, on top of what was decoded before.
+func decodeVLANList(name string, instance *instanceEntry, before map[uint16]spec.VLAN, touched *parts) (map[uint16]spec.VLAN, error) {
+	if len(touched.vlans) == 0 && before != nil {
+		return before, nil
+	}
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[uint16]spec.VLAN{}
+	}
 	var errs []error
-	for id, entry := range list {
+	for id := range touched.vlans {
+		entry := vlanList(instance)[id]
+		if entry == nil {
+			delete(all, id)
+			continue
+		}
 		errs = append(errs, checkVLAN(id, func(reason string) error {
 			return invalid(at(ocpath.NetworkInstancesNetworkInstanceVlansVlan, name, strconv.Itoa(int(id))), "%s", reason)
 		}))
-		all[id] = spec.VLAN{ID: id}
-		if config := entry.GetConfig(); config != nil {
-			all[id] = spec.VLAN{
-				ID:        id,
-				Name:      value(config.Name, ""),
-				Suspended: config.Status == oc.OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status_SUSPENDED,
-			}
-		}
+		all[id] = decodeVLAN(id, entry)
 	}
 	return all, errors.Join(errs...)
+}
+
+func decodeVLAN(id uint16, entry *vlanEntry) spec.VLAN {
+	v := spec.VLAN{ID: id}
+	if config := entry.GetConfig(); config != nil {
+		v.Name = value(config.Name, "")
+		v.Suspended = config.Status == oc.OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status_SUSPENDED
+	}
+	return v
 }

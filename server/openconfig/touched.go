@@ -1,0 +1,78 @@
+package openconfig
+
+import (
+	"strconv"
+
+	"github.com/signalbox/signalbox/gen/oc"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// Touched names the list entries at or below which a transaction changed
+// anything.
+type Touched struct {
+	Interfaces map[string]struct{}
+	instances  map[string]*parts
+}
+
+// parts are the entries that were touched within a network instance.
+type parts struct {
+	members map[string]struct{} // by id
+	vlans   map[uint16]struct{}
+	statics map[staticKey]struct{}
+}
+
+// NewTouched is an empty set.
+func NewTouched() Touched {
+	return Touched{map[string]struct{}{}, map[string]*parts{}}
+}
+
+// Add notes the path of a leaf or list entry that was set or deleted, with
+// canonical keys. A path above the lists touches nothing.
+func (t Touched) Add(path schema.Path) {
+	switch list := schema.NearestList(path.Node); list {
+	case ocpath.InterfacesInterface:
+		t.Interfaces[path.Keys[0]] = struct{}{}
+	case ocpath.NetworkInstancesNetworkInstance:
+		t.instance(path.Keys[0])
+	case ocpath.NetworkInstancesNetworkInstanceInterfacesInterface:
+		t.instance(path.Keys[0]).members[path.Keys[1]] = struct{}{}
+	case ocpath.NetworkInstancesNetworkInstanceVlansVlan:
+		t.instance(path.Keys[0]).vlans[number(path.Keys[1])] = struct{}{}
+	case ocpath.NetworkInstancesNetworkInstanceFdbMacTableEntriesEntry:
+		key := staticKey{MacAddress: path.Keys[1], Vlan: number(path.Keys[2])}
+		t.instance(path.Keys[0]).statics[key] = struct{}{}
+	}
+}
+
+// number reads a canonical uint16.
+func number(text string) uint16 {
+	n, _ := strconv.ParseUint(text, 10, 16) // canonical: it has been one before
+	return uint16(n)
+}
+
+func (t Touched) instance(name string) *parts {
+	p := t.instances[name]
+	if p == nil {
+		p = &parts{map[string]struct{}{}, map[uint16]struct{}{}, map[staticKey]struct{}{}}
+		t.instances[name] = p
+	}
+	return p
+}
+
+// complete adds everything that was within the network instances that are
+// gone: a transaction names only the instance.
+func (t Touched) complete(before, after *oc.Device) {
+	for name, p := range t.instances {
+		if instances(after)[name] != nil {
+			continue
+		}
+		gone := instances(before)[name]
+		for id := range members(gone) {
+			p.members[id] = struct{}{}
+		}
+		for key := range statics(gone) {
+			p.statics[key] = struct{}{}
+		}
+	}
+}
