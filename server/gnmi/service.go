@@ -2,6 +2,7 @@ package gnmi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/signalbox/signalbox/telemetry"
 )
 
 // Version is the version of the gNMI specification that is served.
@@ -96,8 +99,9 @@ func (s *Service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetRespons
 func (s *Service) failed(ctx context.Context, rpc string, err error) error {
 	st := Status(err)
 	level := slog.LevelDebug
-	switch st.Code() {
-	case codes.Internal, codes.Unknown, codes.DataLoss, codes.Aborted, codes.Unavailable:
+	switch {
+	case errors.Is(err, telemetry.ErrClosed): // the end of the element, not a fault
+	case st.Code() == codes.Internal, st.Code() == codes.Unavailable, st.Code() == codes.Unknown:
 		level = slog.LevelError
 	}
 	s.log.Log(ctx, level, "request refused", "rpc", rpc, "peer", peerOf(ctx), "code", st.Code().String(), "err", err)

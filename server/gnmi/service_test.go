@@ -3,6 +3,7 @@ package gnmi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -17,6 +18,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/telemetry"
 )
 
 // script is a Telemetry and a Config whose behaviour a test writes down, where
@@ -230,5 +234,31 @@ func TestSubscribeWithoutMessage(t *testing.T) {
 	}
 	if _, err := stream.Recv(); err != io.EOF {
 		t.Errorf("got %v, want the end", err)
+	}
+}
+
+// TestLogOfRefusals: what the element is at fault for is in its log, what the
+// client is at fault for is not.
+func TestLogOfRefusals(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    error
+		logged bool
+	}{
+		{"the element's fault", errors.New("netlink broke"), true},
+		{"the kernel refuses", &openconfig.Error{Kind: openconfig.Unavailable, Reason: "netlink broke"}, true},
+		{"the client's fault", &openconfig.Error{Kind: openconfig.Invalid, Reason: "netlink broke"}, false},
+		{"the end", telemetry.ErrClosed, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			client, log := serve(t, script{set: func() (*gpb.SetResponse, error) { return nil, tt.err }})
+			if _, err := client.Set(bounded(t), &gpb.SetRequest{}); err == nil {
+				t.Fatal("the Set was accepted")
+			}
+			if got := strings.Contains(log.String(), "request refused"); got != tt.logged {
+				t.Errorf("logged %v, want %v: %s", got, tt.logged, log)
+			}
+		})
 	}
 }
