@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox/datapath/internal/lab"
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -56,5 +57,35 @@ func BenchmarkApply(b *testing.B) {
 				w.apply(ports(p[i%2]))
 			}
 		})
+	}
+}
+
+// BenchmarkAppear makes the interface of a configured port and waits until the
+// port forwards.
+func BenchmarkAppear(b *testing.B) {
+	w, far := newBench(b), lab.New(b)
+	w.apply(ports(access("p0", "default", 10)))
+	for b.Loop() {
+		w.ns.Veth(b, "p0", far, "eth0")
+		for {
+			if i := w.State().Interfaces["p0"]; i.Oper == spec.OperUp && i.Port.Forwarding {
+				break
+			}
+			time.Sleep(50 * time.Microsecond)
+		}
+		b.StopTimer()
+		w.ns.Remove(b, "p0")
+		w.wait("p0 vanished", func(i *spec.Interface) bool { return !i.Present }, "p0")
+		b.StartTimer()
+	}
+}
+
+// BenchmarkScan goes once over the filtering database, as ageing does.
+func BenchmarkScan(b *testing.B) {
+	w := newBench(b)
+	for b.Loop() {
+		if err := w.ClearFDB(context.Background(), FDBFilter{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -152,6 +153,13 @@ func (d *Datapath) openObjects(o Options) error {
 	if d.record, err = newRecordFile(o.StateDir, filepath.Base(pins)); err != nil {
 		return err
 	}
+	err = d.record.sweep(func(namespace string) bool {
+		_, err := os.Stat(filepath.Join(filepath.Dir(pins), namespace))
+		return err == nil
+	})
+	if err != nil {
+		d.log.Warn("records of other network namespaces", "error", err)
+	}
 	r, err := d.record.load()
 	if err != nil {
 		if !errors.Is(err, errNoRecord) {
@@ -199,7 +207,9 @@ func (d *Datapath) restore(r *record) {
 		d.model.switchNumbers.restore(name, n)
 	}
 	for index, o := range r.Originals {
-		d.model.original[index] = o
+		if o != nil {
+			d.model.original[index] = o
+		}
 	}
 }
 

@@ -24,10 +24,14 @@ type faults struct {
 	calls  []string
 	failAt int // number of the call, from 1; 0: none
 	after  bool
+	hook   func(name string) // runs before each call
 }
 
 func (f *faults) call(name string, work func() error) error {
 	f.calls = append(f.calls, name)
+	if f.hook != nil {
+		f.hook(name)
+	}
 	fail := len(f.calls) == f.failAt
 	if fail && !f.after {
 		return errInjected
@@ -233,6 +237,37 @@ func wantSteps(t *testing.T, calls []string) {
 				t.Errorf("no call %q among %q: the change does not touch everything", what+name, calls)
 			}
 		}
+	}
+}
+
+// TestVanishWithin takes an interface away in the middle of an apply, at each
+// kind of call: that is no failure, the port waits for it.
+func TestVanishWithin(t *testing.T) {
+	for _, at := range []string{"put mac address", "put mtu", "put alias", "put attachment", "put admin state"} {
+		t.Run(at, func(t *testing.T) {
+			b := newBench(t)
+			w1 := b.host("p1")
+			b.host("p2")
+			b.apply(ports(access("p1", "office", 10)))
+			f := b.inject()
+			f.hook = func(name string) {
+				if name == at {
+					f.hook = nil
+					b.ns.Remove(t, "p2")
+				}
+			}
+			p2 := access("p2", "office", 10)
+			p2.MAC, p2.MTU, p2.Description = station(50), 1400, "gone soon"
+			b.apply(ports(p2))
+			b.wait("p2 not present", func(i *spec.Interface) bool { return !i.Present }, "p2")
+			w2 := b.host("p2")
+			b.carries("p1", "p2")
+			w1.Send(frame(broadcast, station(1), 0, 1))
+			expect(t, w2, frame(broadcast, station(1), 0, 1))
+			if i := b.State().Interfaces["p2"]; i.MTU != 1400 || i.MAC != station(50) || i.Description != "gone soon" {
+				t.Errorf("p2 is %+v, want the configured attributes", i)
+			}
+		})
 	}
 }
 

@@ -274,6 +274,9 @@ func TestCapacity(t *testing.T) {
 			if err := w.apply(tt.second); !errors.As(err, &invalid) {
 				t.Fatalf("beyond the limit: %v, want an *Invalid", err)
 			}
+			if !invalid.Full {
+				t.Errorf("beyond the limit: %v is told as wrong, want as too much", invalid)
+			}
 			if got := w.t.text(); got != was {
 				t.Error("a change beyond the limit altered the tables")
 			}

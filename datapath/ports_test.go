@@ -275,3 +275,64 @@ func TestAdmin(t *testing.T) {
 	}
 	b.carries("p1")
 }
+
+// TestPeer moves the other end of a veth pair: frames go straight to it where
+// it is in another namespace, and through the device where it is in ours.
+func TestPeer(t *testing.T) {
+	b := newBench(t)
+	w1 := b.host("p1")
+	there := lab.New(t)
+	b.ns.Veth(t, "p2", b.ns, "eth0")
+	b.apply(ports(access("p1", "default", 10), access("p2", "default", 10)))
+	b.carries("p1", "p2")
+	near := b.ns.Wire(t, "eth0")
+	near.Send(frame(broadcast, station(2), 0, 1)) // learned, so that frames to it are not flooded
+	expect(t, w1, frame(broadcast, station(2), 0, 1))
+	w1.Send(frame(station(2), station(1), 0, 2))
+	expect(t, near, frame(station(2), station(1), 0, 2))
+
+	b.ns.Move(t, "eth0", there)
+	there.SetUp(t, "eth0", true)
+	there.WaitUp(t, "eth0")
+	b.carries("p1", "p2")
+	far := there.Wire(t, "eth0")
+	far.Send(frame(broadcast, station(2), 0, 3))
+	expect(t, w1, frame(broadcast, station(2), 0, 3))
+	w1.Send(frame(station(2), station(1), 0, 4))
+	expect(t, far, frame(station(2), station(1), 0, 4))
+	lab.Wait(t, "frames go straight to the peer of p2", func() (peer bool) {
+		b.owner(func() {
+			all, err := b.objects.Ports().List()
+			peer = err == nil && all[b.model.ports["p2"].number].Peer
+		})
+		return peer
+	})
+	w1.Send(frame(station(2), station(1), 0, 5))
+	expect(t, far, frame(station(2), station(1), 0, 5))
+}
+
+// TestTAP forwards to and from a virtual machine's tap.
+func TestTAP(t *testing.T) {
+	b := newBench(t)
+	w1, tap := b.host("p1"), b.ns.OpenTAP(t, "tap0")
+	b.apply(ports(access("p1", "default", 10), access("tap0", "default", 10)))
+	b.carries("p1", "tap0")
+	if p := b.State().Interfaces["tap0"].Port; p.Kind != spec.KindTAP {
+		t.Errorf("tap0 is a %v, want a TAP", p.Kind)
+	}
+	if _, err := tap.Write(frame(broadcast, station(2), 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w1, frame(broadcast, station(2), 0, 1))
+	w1.Send(frame(station(2), station(1), 0, 2))
+	buf := make([]byte, 2048)
+	for {
+		n, err := tap.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(buf[:n]) == string(frame(station(2), station(1), 0, 2)) {
+			return
+		}
+	}
+}

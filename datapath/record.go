@@ -106,6 +106,23 @@ func (f *recordFile) save(r *record) error {
 	return nil
 }
 
+// sweep deletes the records beside ours of namespaces that have nothing in the
+// kernel any more.
+func (f *recordFile) sweep(exists func(namespace string) bool) error {
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), "datapath-*.json"))
+	if err != nil {
+		return fmt.Errorf("records of the datapath: %w", err)
+	}
+	var errs []error
+	for _, path := range others {
+		namespace := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "datapath-"), ".json")
+		if path != f.path && !exists(namespace) {
+			errs = append(errs, os.Remove(path))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // remove deletes the record.
 func (f *recordFile) remove() error {
 	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -140,6 +140,27 @@ func (n *NS) TAP(t testing.TB, name string) {
 	})
 }
 
+// OpenTAP makes a tap interface and is the virtual machine behind it: each
+// read and write is a frame. A read waits a bounded time.
+func (n *NS) OpenTAP(t testing.TB, name string) *os.File {
+	t.Helper()
+	var f *os.File
+	n.Do(t, func() {
+		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		must(t, "tap", err)
+		r, err := unix.NewIfreq(name)
+		must(t, "tap", err)
+		r.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		must(t, "tap", unix.IoctlIfreq(fd, unix.TUNSETIFF, r))
+		f = os.NewFile(uintptr(fd), name)
+	})
+	t.Cleanup(func() { f.Close() })
+	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // TUN makes an interface that carries no Ethernet.
 func (n *NS) TUN(t testing.TB, name string) {
 	t.Helper()
@@ -202,6 +223,14 @@ func (n *NS) Rename(t testing.TB, name, to string) {
 	t.Helper()
 	if err := n.LinkSetName(n.Link(t, name), to); err != nil {
 		t.Fatalf("rename %s to %s: %v", name, to, err)
+	}
+}
+
+// Move puts an interface into another namespace.
+func (n *NS) Move(t testing.TB, name string, to *NS) {
+	t.Helper()
+	if err := n.LinkSetNsFd(n.Link(t, name), int(to.fd)); err != nil {
+		t.Fatalf("move %s: %v", name, err)
 	}
 }
 

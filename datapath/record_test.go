@@ -1,0 +1,98 @@
+package datapath
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+func TestRecord(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	f, err := newRecordFile(dir, "4711")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.load(); !errors.Is(err, errNoRecord) {
+		t.Errorf("load before save: %v, want errNoRecord", err)
+	}
+	up, mtu, alias, mac := true, uint32(1500), "was here", spec.MAC{2, 0, 0, 0, 0, 1}
+	want := &record{
+		Ports: map[string]int{"p1": 3}, Switches: map[string]int{"s": 1},
+		Originals: map[uint32]*original{7: {Name: "p1", Up: &up, MTU: &mtu, Alias: &alias, MAC: &mac}, 8: {Name: "p2", Up: &up}},
+	}
+	if err := f.save(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+	for name, g := range map[string]recordFile{
+		"another boot":      {path: f.path, boot: "x", namespace: f.namespace},
+		"another namespace": {path: f.path, boot: f.boot, namespace: "1"},
+	} {
+		if _, err := g.load(); !errors.Is(err, errNoRecord) {
+			t.Errorf("load by %s: %v, want errNoRecord", name, err)
+		}
+	}
+}
+
+func TestRecordSweep(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"datapath-1.json", "datapath-2.json", "datapath-3.json", "config.json"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := newRecordFile(dir, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.sweep(func(namespace string) bool { return namespace == "2" }); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if diff := cmp.Diff([]string{"config.json", "datapath-1.json", "datapath-2.json"}, left); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","ports":{"p1":3},"originals":{"7":{"name":"p1","mac":[1,2,3,4,5,6]}}}`))
+	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","ports":{"p1":-3,"p2":70000},"originals":{"7":null}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file := &recordFile{path: filepath.Join(t.TempDir(), "record"), boot: "b", namespace: "1"}
+		if err := os.WriteFile(file.path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := file.load()
+		if err != nil {
+			return
+		}
+		d := &Datapath{model: newModel()}
+		d.restore(r)
+		for name, n := range d.model.portNumbers.of {
+			if n < 1 || n > spec.MaxPorts {
+				t.Errorf("port %s has number %d", name, n)
+			}
+		}
+		for _, o := range d.model.original {
+			o.empty()
+		}
+	})
+}
