@@ -19,7 +19,8 @@ type Options struct {
 	// QueueBytes bounds what waits for one subscriber, in octets of wire form
 	// and bookkeeping; a subscriber that lets more pile up gets ErrSlowReader.
 	// The newest sample of each table is on top of it: it is shared by all that
-	// wait for it, and replaces the one before. Default 8 MiB.
+	// wait for it, and replaces the one before. Default 32 MiB, which is about
+	// 50,000 changed leaves.
 	QueueBytes int
 	// FrameBytes is the size that one SubscribeResponse is meant to have; only
 	// a single larger value makes it larger. Default 64 KiB.
@@ -38,7 +39,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.QueueBytes, 8<<20)
+	setDefault(&o.QueueBytes, 32<<20)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"container/list"
 	"sync"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -9,8 +8,8 @@ import (
 )
 
 // itemOverhead is what one waiting change costs beside its bytes, in octets:
-// its item, its place in the list and its group.
-const itemOverhead = 256
+// its item, its group with its place in the map, and the change itself.
+const itemOverhead = 512
 
 // queue is what waits for one subscriber. Changes are coalesced: a newer value
 // of a leaf replaces the one that waits and counts it as a duplicate, what
@@ -21,55 +20,44 @@ type queue struct {
 	ready  chan struct{} // has one token when something waits
 	failed chan struct{} // closed when the limit is passed
 
-	mu     sync.Mutex // guards the fields below
-	items  list.List  // of *item, oldest first
-	groups map[string]*group
-	ticks  map[*view]*list.Element // full samples that wait
+	mu     sync.Mutex        // guards the fields below
+	first  *item             // oldest
+	last   *item             // newest
+	groups map[string]*group // by the name of the entry
+	ticks  map[*view]*item   // full samples that wait
 	bytes  int
 	over   bool
 }
 
 // item is one thing that waits: a change, or a sample of a view.
 type item struct {
-	change     *change
-	bytes      []byte
-	duplicates uint32
-	group      *group
+	older, newer *item
+	change       *change
+	bytes        []byte
+	duplicates   uint32
+	group        *group
+	sample       *sample
+}
 
-	view   *view // of a full sample that may be replaced
+// sample is what a view got at a tick.
+type sample struct {
+	view   *view // nil where the sample has only what changed: it is not replaced
 	frames [][]byte
 }
 
-func (it *item) size() int {
-	if it.change != nil {
-		return len(it.bytes) + itemOverhead
-	}
-	if it.view != nil {
-		return 0
-	}
-	size := itemOverhead
-	for _, f := range it.frames {
-		size += len(f)
-	}
-	return size
-}
-
-// group has the waiting changes of one list entry, and of the entries in it.
+// group has the waiting changes of one list entry, and those of the entries in
+// it.
 type group struct {
 	id     *ident
+	items  []*item
 	parent *group
-	items  map[ocpath.ID]*list.Element
-	inner  map[string]*group
+	inner  *group // the first of the groups in it; they are linked
+	next   *group
+	prev   *group
 }
 
 func newQueue(limit int) *queue {
-	return &queue{
-		limit:  limit,
-		ready:  make(chan struct{}, 1),
-		failed: make(chan struct{}),
-		groups: map[string]*group{},
-		ticks:  map[*view]*list.Element{},
-	}
+	return &queue{limit: limit, ready: make(chan struct{}, 1), failed: make(chan struct{})}
 }
 
 // wake tells the reader that something waits.
@@ -77,6 +65,16 @@ func (q *queue) wake() {
 	select {
 	case q.ready <- struct{}{}:
 	default:
+	}
+}
+
+// wakeIfAny wakes the reader where something waits.
+func (q *queue) wakeIfAny() {
+	q.mu.Lock()
+	waits := q.first != nil
+	q.mu.Unlock()
+	if waits {
+		q.wake()
 	}
 }
 
@@ -91,40 +89,128 @@ func (q *queue) put(c *change, bytes []byte) {
 	it := &item{change: c, bytes: bytes, group: g}
 	if c.gone {
 		q.fold(g, c.node)
-	} else if old := g.items[c.node]; old != nil {
-		it.duplicates = old.Value.(*item).repeats()
-		q.drop(old)
-		g = q.group(c.id) // it may have gone with its last item
-		it.group = g
+	} else if old := g.find(c.node); old != nil {
+		if !old.change.gone {
+			it.duplicates = old.duplicates + 1
+		}
+		q.unlink(old)
+		g.remove(old)
 	}
-	g.items[c.node] = q.items.PushBack(it)
-	q.grow(it.size())
+	g.items = append(g.items, it)
+	q.link(it)
 }
 
-// repeats is how many values the next one of the same leaf stands for besides
-// itself.
-func (it *item) repeats() uint32 {
-	if it.change.gone {
+// sampled adds the frames of one sample and wakes the reader. A full one
+// replaces the full sample of the same view that waits.
+func (q *queue) sampled(v *view, frames [][]byte) {
+	if len(frames) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over {
+		return
+	}
+	it := &item{sample: &sample{frames: frames}}
+	if !v.changes {
+		it.sample.view = v
+		if old := q.ticks[v]; old != nil {
+			it.duplicates = old.duplicates + 1
+			q.drop(old)
+		}
+		if q.ticks == nil {
+			q.ticks = map[*view]*item{}
+		}
+		q.ticks[v] = it
+	}
+	q.link(it)
+	q.wake()
+}
+
+// size is what counts against the limit. A full sample does not: it is shared,
+// and there is one of each view at most.
+func (it *item) size() int {
+	if it.change != nil {
+		return len(it.bytes) + itemOverhead
+	}
+	if it.sample.view != nil {
 		return 0
 	}
-	return it.duplicates + 1
+	size := itemOverhead
+	for _, f := range it.sample.frames {
+		size += len(f)
+	}
+	return size
+}
+
+// link puts an item at the end. Past the limit the queue is given up, so that
+// the client learns of it instead of missing changes.
+func (q *queue) link(it *item) {
+	if it.older = q.last; it.older != nil {
+		it.older.newer = it
+	} else {
+		q.first = it
+	}
+	q.last = it
+	if q.bytes += it.size(); q.bytes <= q.limit {
+		return
+	}
+	q.over = true
+	q.first, q.last, q.groups, q.ticks, q.bytes = nil, nil, nil, nil, 0
+	close(q.failed)
+}
+
+// unlink takes an item out of the order.
+func (q *queue) unlink(it *item) {
+	if it.older != nil {
+		it.older.newer = it.newer
+	} else {
+		q.first = it.newer
+	}
+	if it.newer != nil {
+		it.newer.older = it.older
+	} else {
+		q.last = it.older
+	}
+	q.bytes -= it.size()
+}
+
+// drop takes an item out, and the groups that are empty then.
+func (q *queue) drop(it *item) {
+	q.unlink(it)
+	if it.change == nil {
+		if it.sample.view != nil {
+			delete(q.ticks, it.sample.view)
+		}
+		return
+	}
+	g := it.group
+	g.remove(it)
+	for g != nil && len(g.items) == 0 && g.inner == nil {
+		delete(q.groups, g.id.name)
+		g.leave()
+		g = g.parent
+	}
 }
 
 // fold drops what waits at and below a node that went.
 func (q *queue) fold(g *group, node ocpath.ID) {
 	end := ocpath.Get(node).End
-	for id, el := range g.items {
-		if id >= node && id < end {
-			q.items.Remove(el)
-			q.bytes -= el.Value.(*item).size()
-			delete(g.items, id)
+	kept := g.items[:0]
+	for _, it := range g.items {
+		if id := it.change.node; id >= node && id < end {
+			q.unlink(it)
+		} else {
+			kept = append(kept, it)
 		}
 	}
-	for name, inner := range g.inner {
+	clear(g.items[len(kept):])
+	g.items = kept
+	for inner := g.inner; inner != nil; inner = inner.next {
 		if list := inner.id.list; list >= node && list < end {
 			q.fold(inner, list)
-			delete(g.inner, name)
-			delete(q.groups, name)
+			delete(q.groups, inner.id.name)
+			inner.leave()
 		}
 	}
 }
@@ -134,79 +220,55 @@ func (q *queue) group(id *ident) *group {
 	if g := q.groups[id.name]; g != nil {
 		return g
 	}
-	g := &group{id: id, items: map[ocpath.ID]*list.Element{}}
+	g := &group{id: id}
+	if q.groups == nil {
+		q.groups = map[string]*group{}
+	}
 	q.groups[id.name] = g
 	if id.parent != nil {
 		g.parent = q.group(id.parent)
-		if g.parent.inner == nil {
-			g.parent.inner = map[string]*group{}
+		if g.next = g.parent.inner; g.next != nil {
+			g.next.prev = g
 		}
-		g.parent.inner[id.name] = g
+		g.parent.inner = g
 	}
 	return g
 }
 
-// drop takes one item out.
-func (q *queue) drop(el *list.Element) {
-	it := q.items.Remove(el).(*item)
-	q.bytes -= it.size()
-	if it.change == nil {
-		if it.view != nil {
-			delete(q.ticks, it.view)
-		}
+// leave takes a group out of the one around it.
+func (g *group) leave() {
+	if g.parent == nil {
 		return
 	}
-	g := it.group
-	if g.items[it.change.node] == el {
-		delete(g.items, it.change.node)
+	if g.prev != nil {
+		g.prev.next = g.next
+	} else {
+		g.parent.inner = g.next
 	}
-	for g != nil && len(g.items) == 0 && len(g.inner) == 0 {
-		delete(q.groups, g.id.name)
-		if g.parent != nil {
-			delete(g.parent.inner, g.id.name)
-		}
-		g = g.parent
+	if g.next != nil {
+		g.next.prev = g.prev
 	}
 }
 
-// sample adds the frames of one sample and wakes the reader. A full one
-// replaces the full sample of the same view that waits.
-func (q *queue) sample(v *view, frames [][]byte, full bool) {
-	if len(frames) == 0 {
-		return
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.over {
-		return
-	}
-	it := &item{frames: frames}
-	if full {
-		it.view = v
-		if old := q.ticks[v]; old != nil {
-			it.duplicates = old.Value.(*item).duplicates + 1
-			q.drop(old)
+// find gives what waits for one node.
+func (g *group) find(node ocpath.ID) *item {
+	for _, it := range g.items {
+		if it.change.node == node {
+			return it
 		}
 	}
-	el := q.items.PushBack(it)
-	if full {
-		q.ticks[v] = el
-	}
-	q.grow(it.size())
-	q.wake()
+	return nil
 }
 
-// grow counts bytes; past the limit the queue is given up, so that the client
-// learns of it instead of missing changes.
-func (q *queue) grow(bytes int) {
-	q.bytes += bytes
-	if q.bytes <= q.limit {
-		return
+func (g *group) remove(it *item) {
+	for i := range g.items {
+		if g.items[i] == it {
+			last := len(g.items) - 1
+			g.items[i], g.items[last] = g.items[last], nil
+			g.items = g.items[:last]
+			return
+		}
 	}
-	q.over = true
-	q.items.Init()
-	q.groups, q.ticks, q.bytes = nil, nil, 0
-	close(q.failed)
 }
 
 // next takes out frames to send: a sample's, or one with changes of the same
@@ -214,27 +276,23 @@ func (q *queue) grow(bytes int) {
 func (q *queue) next(frame wire.Frame) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	front := q.items.Front()
-	if front == nil {
+	it := q.first
+	if it == nil {
 		return nil
 	}
-	if it := front.Value.(*item); it.change == nil {
-		q.drop(front)
-		return repeated(it.frames, it.duplicates, frame)
+	if it.change == nil {
+		q.drop(it)
+		return repeated(it.sample.frames, it.duplicates, frame)
 	}
-	time := front.Value.(*item).change.time
-	for front != nil && !frame.Full() {
-		it := front.Value.(*item)
-		if it.change == nil || it.change.time != time {
-			break
-		}
+	time := it.change.time
+	for it != nil && it.change != nil && it.change.time == time && !frame.Full() {
 		if it.change.gone {
 			frame.SetBuffer(wire.AppendDeleteField(frame.Buffer(), it.bytes, ""))
 		} else {
 			frame.SetBuffer(wire.AppendUpdateField(frame.Buffer(), it.bytes, it.duplicates))
 		}
-		q.drop(front)
-		front = q.items.Front()
+		q.drop(it)
+		it = q.first
 	}
 	return [][]byte{frame.Finish(time)}
 }
@@ -253,14 +311,4 @@ func repeated(frames [][]byte, duplicates uint32, frame wire.Frame) [][]byte {
 		out[i] = frame.Finish(time)
 	}
 	return out
-}
-
-// wakeIfAny wakes the reader where something waits.
-func (q *queue) wakeIfAny() {
-	q.mu.Lock()
-	waits := q.items.Len() > 0
-	q.mu.Unlock()
-	if waits {
-		q.wake()
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
 	"google.golang.org/protobuf/proto"
 )
@@ -205,4 +206,39 @@ func TestSendFails(t *testing.T) {
 			t.Errorf("%v: got %v, want %v", mode, err, errTest)
 		}
 	}
+}
+
+// What a stalled reader holds is what its queue counts, or less.
+func TestG32_QueueCountsWhatItHolds(t *testing.T) {
+	e := newEngine(t, Options{})
+	q := newQueue(1 << 30)
+	root := e.tree.Load().root.id
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 20_000 {
+		id := newIdent(root, ocpath.InterfacesInterface, []string{fmt.Sprint("tap", i)})
+		c := &change{id: id, node: ocpath.InterfacesInterfaceStateMtu, value: schema.UintValue(1)}
+		q.put(c, c.bytes(schema.Proto))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	held := int(after.HeapAlloc - before.HeapAlloc)
+	t.Logf("%d octets are held, %d are counted", held, q.bytes)
+	if held > q.bytes {
+		t.Errorf("%d octets are held, %d are counted", held, q.bytes)
+	}
+	runtime.KeepAlive(q)
+}
+
+func TestManySubscriptionsOnOneRPC(t *testing.T) {
+	e := newEngine(t, Options{})
+	var subs []*gpb.Subscription
+	for i := range 10_000 {
+		subs = append(subs, onChange(t, fmt.Sprintf("/interfaces/interface[name=tap%d]/state/mtu", i)))
+	}
+	c := subscribe(t, e, stream(t, subs...))
+	c.expect("sync")
+	publish(t, e, All, "/interfaces/interface[name=tap9999]/state/mtu=5", "/interfaces/interface[name=eth0]/state/mtu=5")
+	c.expect("/interfaces/interface[name=tap9999]/state/mtu=5")
 }

@@ -371,7 +371,7 @@ func TestG26_SourceBelowNoList(t *testing.T) {
 		memory.put("", schema.Value{}, schema.UintValue(9))
 		expectAfter(t, c, time.Second, "-"+free, physical+"=9")
 		memory.put("")
-		expectAfter(t, c, time.Second, "-/system/memory")
+		expectAfter(t, c, time.Second, "-/system/memory/state")
 		resp, err := get(e, gpb.Encoding_JSON, 0, protoPath(t, "/system/memory"))
 		if err == nil {
 			t.Errorf("Get of nothing: %v", resp)

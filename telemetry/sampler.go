@@ -236,7 +236,7 @@ func (s *sampler) sampleTree() {
 		frames[v] = v.tree(snap, now)
 	}
 	s.e.deliver(rec, s.views, func(v *view, f *follower) {
-		f.queue.sample(v, frames[v], !v.changes)
+		f.queue.sampled(v, frames[v])
 	}, func(*change) bool { return true })
 }
 
@@ -285,7 +285,7 @@ func (s *sampler) sampleRows(ctx context.Context, due func(*view) bool) error {
 				f.take(c)
 			}
 		}
-		f.queue.sample(v, frames[v], !v.changes)
+		f.queue.sampled(v, frames[v])
 	}, func(c *change) bool { return !c.gone || s.table.has(c) })
 	return nil
 }
