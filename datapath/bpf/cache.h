@@ -43,10 +43,10 @@ static inline struct flow_key flow_key(const struct frame *f)
 /* flow_slot is where a flow of that key would be. */
 static inline __u32 flow_slot(const struct flow_key *key)
 {
-	__u64 hash = (key->addresses ^ key->source) * 0x9e3779b97f4a7c15ULL;
+	__u64 mix = key->addresses ^ key->addresses >> 24 ^ key->source ^
+		    key->state >> 32;
 
-	hash ^= key->addresses >> 24;
-	return (hash ^ key->state >> 32) * 0xc2b2ae3d27d4eb4fULL >> 52;
+	return mix * 0x9e3779b97f4a7c15ULL >> 52;
 }
 
 /* flow_hit: an empty slot has interface 0, which no key has. */

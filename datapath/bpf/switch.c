@@ -9,9 +9,9 @@
  *                                                         flood     v
  *                                                           +--> output
  *
- * Each stage gives DROP_NONE to go on or the reason to stop. The program has
- * one exit, where the frame is counted once where it came in and once where it
- * leaves; flooding counts the other copies.
+ * Each stage gives DROP_NONE to go on or the reason to stop. There is one exit,
+ * leave(), where the frame is counted once where it came in and once where it
+ * goes out; flooding counts the other copies.
  *
  * A frame of an interface that is no port is left to the host and not counted.
  */
@@ -152,49 +152,55 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 {
 	if (!p)
 		return 0;
-	p->act = (struct action){};
 	p->in_port = port_number(p->frame.ifindex);
 	if (p->in_port)
 		p->in = forward(skb, p);
 	return 0;
 }
 
+/*
+ * leave is the one exit: the frame is counted where it came in, and where it
+ * goes out or fails to.
+ */
+static inline int leave(struct __sk_buff *skb, struct frame *f, __u32 octets,
+			enum cast cast, __u32 in_port, enum drop_reason in,
+			const struct action *act, enum drop_reason out)
+{
+	if (!in_port)
+		return TCX_NEXT;
+	count_in(in_port, cast, octets, in);
+	if (in || !act->port)
+		return TCX_DROP;
+	if (!out)
+		out = prepare(skb, f, act);
+	count_out(act->port, cast, f->octets + f->tag_octets, out);
+	return out ? TCX_DROP : send(act);
+}
+
 SEC("tcx/ingress")
 int switch_ingress(struct __sk_buff *skb)
 {
-	const struct action *act;
-	struct passage p;
 	struct flow *flow;
-	enum cast cast;
+	struct passage p;
 	__u32 octets;
 
 	parse(skb, &p.frame);
-	cast = frame_cast(&p.frame);
 	octets = p.frame.octets + p.frame.tag_octets;
-	p.in = DROP_NONE;
-	p.out = DROP_NONE;
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
 	p.slot = flow_slot(&p.key);
 	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
-	if (flow && flow_hit(flow, &p.key, p.now)) {
-		p.in_port = flow->in_port;
-		act = &flow->action;
-	} else {
-		resolve(skb, &p);
-		act = &p.act;
-	}
+	if (flow && flow_hit(flow, &p.key, p.now))
+		return leave(skb, &p.frame, octets, CAST_UNICAST, flow->in_port,
+			     DROP_NONE, &flow->action, DROP_NONE);
 
-	if (!p.in_port)
-		return TCX_NEXT;
-	count_in(p.in_port, cast, octets, p.in);
-	if (p.in || !act->port)
-		return TCX_DROP;
-	if (!p.out)
-		p.out = prepare(skb, &p.frame, act);
-	octets = p.frame.octets + p.frame.tag_octets;
-	count_out(act->port, cast, octets, p.out);
-	return p.out ? TCX_DROP : send(act);
+	p.in_port = 0;
+	p.in = DROP_NONE;
+	p.out = DROP_NONE;
+	p.act = (struct action){};
+	resolve(skb, &p);
+	return leave(skb, &p.frame, octets, frame_cast(&p.frame), p.in_port,
+		     p.in, &p.act, p.out);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */
