@@ -9,7 +9,7 @@ import (
 
 // itemOverhead is what one waiting change costs beside its bytes, in octets:
 // its item, its group with its place in the map, and the change itself.
-const itemOverhead = 512
+const itemOverhead = 640
 
 // queue is what waits for one subscriber. Changes are coalesced: a newer value
 // of a leaf replaces the one that waits and counts it as a duplicate, what

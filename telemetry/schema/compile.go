@@ -37,7 +37,10 @@ func Compile(prefix, path *gpb.Path) (Pattern, error) {
 	if len(elems) > maxElems {
 		return Pattern{}, invalid(fmt.Sprintf("%s: %d elements, more than the schema is deep", formatElems(elems[:4]), len(elems)))
 	}
-	c := compiler{elems: elems, seen: map[string]bool{}}
+	c := compiler{elems: elems}
+	if slices.ContainsFunc(elems, func(e *gpb.PathElem) bool { return e.GetName() == anyPath }) {
+		c.seen = map[string]bool{}
+	}
 	c.walk(ocpath.Root, 0, nil)
 	if len(c.alts) == 0 {
 		return Pattern{}, c.failure()
@@ -62,7 +65,7 @@ func MustCompile(text string) Pattern {
 type compiler struct {
 	elems []*gpb.PathElem
 	alts  []alternative
-	seen  map[string]bool // (node, element, conditions) already walked
+	seen  map[string]bool // (node, element, conditions) already walked; nil where none comes twice
 	// The furthest element that matched nothing, below which nodes, and why
 	// where it was not for its name.
 	failed  int
@@ -71,11 +74,9 @@ type compiler struct {
 }
 
 func (c *compiler) walk(node ocpath.ID, i int, conds []condition) {
-	state := fmt.Sprint(node, i, conds)
-	if c.seen[state] {
+	if c.again(node, i, conds) {
 		return
 	}
-	c.seen[state] = true
 	if i == len(c.elems) {
 		c.end(node, conds)
 		return
@@ -107,6 +108,19 @@ func (c *compiler) walk(node ocpath.ID, i int, conds []condition) {
 		}
 		c.walk(child, i+1, next)
 	}
+}
+
+// again reports that the walk was here before.
+func (c *compiler) again(node ocpath.ID, i int, conds []condition) bool {
+	if c.seen == nil {
+		return false
+	}
+	state := fmt.Sprint(node, i, conds)
+	if c.seen[state] {
+		return true
+	}
+	c.seen[state] = true
+	return false
 }
 
 func (c *compiler) walkAnyPath(node ocpath.ID, i int, conds []condition) {

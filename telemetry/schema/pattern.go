@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -233,42 +234,51 @@ func (a *alternative) putDepth(nodes set, node ocpath.ID, level uint32) {
 // Union is the pattern for what any of the patterns asks for.
 func Union(patterns ...Pattern) Pattern {
 	var out Pattern
+	at := map[string]int{} // alternatives by their conditions
 	for _, p := range patterns {
 		for _, a := range p.alts {
-			out.merge(a)
+			key := conditionsID(a.conds)
+			if i, known := at[key]; known {
+				out.alts[i] = out.alts[i].union(a)
+				continue
+			}
+			at[key] = len(out.alts)
+			out.alts = append(out.alts, a)
 		}
 	}
 	return out
 }
 
-func (p *Pattern) merge(a alternative) {
-	for i := range p.alts {
-		b := &p.alts[i]
-		if !slices.Equal(a.conds, b.conds) {
-			continue
-		}
-		nodes := slices.Clone(b.nodes)
-		for w := range nodes {
-			nodes[w] |= a.nodes[w]
-		}
-		ends := slices.Concat(a.ends, b.ends)
-		slices.Sort(ends)
-		p.alts[i] = alternative{nodes, slices.Compact(ends), b.conds}
-		return
+// union joins two alternatives with the same conditions.
+func (a alternative) union(b alternative) alternative {
+	nodes := slices.Clone(a.nodes)
+	for w := range nodes {
+		nodes[w] |= b.nodes[w]
 	}
-	p.alts = append(p.alts, a)
+	ends := slices.Concat(a.ends, b.ends)
+	slices.Sort(ends)
+	return alternative{nodes, slices.Compact(ends), a.conds}
+}
+
+// conditionsID is a text that is the same for the same conditions.
+func conditionsID(conds []condition) string {
+	sorted := conds
+	if len(conds) > 1 {
+		sorted = slices.SortedFunc(slices.Values(conds), func(x, y condition) int { return x.at - y.at })
+	}
+	var text []byte
+	for _, c := range sorted {
+		text = strconv.AppendInt(text, int64(c.at), 10)
+		text = strconv.AppendQuote(append(text, '='), c.value)
+	}
+	return string(text)
 }
 
 // ID is a text that is the same for two patterns that ask for the same.
 func (p Pattern) ID() string {
 	parts := make([]string, len(p.alts))
 	for i, a := range p.alts {
-		conds := slices.Clone(a.conds)
-		slices.SortFunc(conds, func(x, y condition) int { return x.at - y.at })
-		parts[i] = fmt.Sprintf("%x", []uint64(a.nodes))
-		for _, c := range conds {
-			parts[i] += fmt.Sprintf("[%d=%q]", c.at, c.value)
-		}
+		parts[i] = fmt.Sprintf("%x[%s]", []uint64(a.nodes), conditionsID(a.conds))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, "|")
