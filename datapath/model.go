@@ -3,6 +3,8 @@ package datapath
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/fastpath"
@@ -113,18 +115,19 @@ func newModel() *model {
 }
 
 // update takes a change over and returns the one that takes it back, which is
-// right also when a limit is met half way and the error says so.
+// right also when a limit is met half way and the error says so. The order is
+// that of the names, so that the same change gives the same numbers.
 func (m *model) update(c spec.Change) (inverse spec.Change, err error) {
 	inverse = spec.Change{Ports: make(map[string]*spec.Port), Switches: make(map[string]*spec.Switch)}
-	for name, cfg := range c.Switches {
+	for _, name := range slices.Sorted(maps.Keys(c.Switches)) {
 		inverse.Switches[name] = m.switchConfig(name)
-		if err := m.setSwitch(name, cfg); err != nil {
+		if err := m.setSwitch(name, c.Switches[name]); err != nil {
 			return inverse, err
 		}
 	}
-	for name, cfg := range c.Ports {
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
 		inverse.Ports[name] = m.portConfig(name)
-		if err := m.setPort(name, cfg); err != nil {
+		if err := m.setPort(name, c.Ports[name]); err != nil {
 			return inverse, err
 		}
 	}
@@ -237,7 +240,8 @@ func (m *model) setSwitch(name string, cfg *spec.Switch) error {
 	s.cfg = cfg
 	now := s.config()
 	m.touchSwitch(s)
-	for id, v := range now.VLANs {
+	for _, id := range slices.Sorted(maps.Keys(now.VLANs)) {
+		v := now.VLANs[id]
 		was, had := old.VLANs[id]
 		if !had {
 			err = errors.Join(err, m.nameVLAN(s, id))
