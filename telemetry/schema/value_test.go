@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -124,100 +125,117 @@ func decimalOf(digits uint8) *ocpath.Node {
 	return n
 }
 
-func TestG15_FromTypedValue(t *testing.T) {
-	typed := func(v any) *gpb.TypedValue {
-		switch x := v.(type) {
-		case string:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: x}}
-		case int:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: int64(x)}}
-		case uint64:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: x}}
-		case bool:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: x}}
-		case float64:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: x}}
-		case float32:
-			//lint:ignore SA1019 clients send it
-			return &gpb.TypedValue{Value: &gpb.TypedValue_FloatVal{FloatVal: x}}
-		case json.RawMessage:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: x}}
-		case []byte:
-			return &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: string(x)}}
-		}
-		return nil
+// coercion is what comes of a value that a client sends; an invalid Value where
+// it is refused.
+type coercion struct {
+	name string
+	leaf *ocpath.Node
+	in   any
+	want Value
+}
+
+func js(s string) json.RawMessage { return json.RawMessage(s) }
+
+// typedOf is a value as a client sends it: JSON as RawMessage, text as octets.
+func typedOf(v any) *gpb.TypedValue {
+	switch x := v.(type) {
+	case string:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: x}}
+	case int:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: int64(x)}}
+	case uint64:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: x}}
+	case bool:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: x}}
+	case float64:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: x}}
+	case float32:
+		//lint:ignore SA1019 clients send it
+		return &gpb.TypedValue{Value: &gpb.TypedValue_FloatVal{FloatVal: x}}
+	case json.RawMessage:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: x}}
+	case []byte:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: string(x)}}
 	}
-	js := func(s string) json.RawMessage { return json.RawMessage(s) }
-	bad := Value{}
-	for _, tt := range []struct {
-		name string
-		leaf *ocpath.Node
-		in   any
-		want Value
-	}{
+	return nil
+}
+
+// numbers are coercions to integers and decimals.
+func numbers() []coercion {
+	return []coercion{
 		{"int for unsigned", leafOf(ocpath.Uint16), 9000, UintValue(9000)},
-		{"negative for unsigned", leafOf(ocpath.Uint16), -1, bad},
-		{"too large", leafOf(ocpath.Uint16), uint64(65536), bad},
+		{"negative for unsigned", leafOf(ocpath.Uint16), -1, Value{}},
+		{"too large", leafOf(ocpath.Uint16), uint64(65536), Value{}},
 		{"largest", leafOf(ocpath.Uint16), uint64(65535), UintValue(65535)},
 		{"least int8", leafOf(ocpath.Int8), -128, IntValue(-128)},
-		{"below int8", leafOf(ocpath.Int8), -129, bad},
-		{"above int8", leafOf(ocpath.Int8), uint64(128), bad},
-		{"above int64", leafOf(ocpath.Int64), uint64(1 << 63), bad},
+		{"below int8", leafOf(ocpath.Int8), -129, Value{}},
+		{"above int8", leafOf(ocpath.Int8), uint64(128), Value{}},
+		{"above int64", leafOf(ocpath.Int64), uint64(1 << 63), Value{}},
 		{"text for a number", leafOf(ocpath.Uint32), "12", UintValue(12)},
 		{"JSON string for a number", leafOf(ocpath.Uint64), js(`"12"`), UintValue(12)},
 		{"JSON number", leafOf(ocpath.Uint64), js(`12`), UintValue(12)},
 		{"JSON number with exponent", leafOf(ocpath.Uint64), js(`12e2`), UintValue(1200)},
-		{"JSON fraction for an integer", leafOf(ocpath.Uint64), js(`12.5`), bad},
+		{"JSON fraction for an integer", leafOf(ocpath.Uint64), js(`12.5`), Value{}},
 		{"double for an integer", leafOf(ocpath.Uint64), 12.0, UintValue(12)},
-		{"no number", leafOf(ocpath.Uint32), "many", bad},
-		{"number for a string", leafOf(ocpath.String), 5, bad},
-		{"JSON number for a string", leafOf(ocpath.String), js(`5`), bad},
-		{"string not UTF-8", leafOf(ocpath.String), "\xff", bad},
-		{"boolean", leafOf(ocpath.Bool), true, BoolValue(true)},
-		{"text for a boolean", leafOf(ocpath.Bool), "false", BoolValue(false)},
-		{"JSON string for a boolean", leafOf(ocpath.Bool), js(`"true"`), bad},
-		{"number for a boolean", leafOf(ocpath.Bool), 1, bad},
-		{"name", leafOf(ocpath.Enum), "UP", EnumValue("UP")},
-		{"name of own module", leafOf(ocpath.Enum), js(`"own:UP"`), EnumValue("UP")},
-		{"name of another module", leafOf(ocpath.Enum), "other:UP", bad},
-		{"no such name", leafOf(ocpath.Enum), "SIDEWAYS", bad},
-		{"number for a name", leafOf(ocpath.Enum), 1, bad},
-		{"identity", leafOf(ocpath.Identity), "ethernetCsmacd", EnumValue("ethernetCsmacd")},
-		{"identity of its module", leafOf(ocpath.Identity), js(`"iana-if-type:ethernetCsmacd"`), EnumValue("ethernetCsmacd")},
-		{"identity of another module", leafOf(ocpath.Identity), js(`"oc-types:ethernetCsmacd"`), bad},
+		{"no number", leafOf(ocpath.Uint32), "many", Value{}},
+		{"number for a string", leafOf(ocpath.String), 5, Value{}},
+		{"JSON number for a string", leafOf(ocpath.String), js(`5`), Value{}},
+		{"string not UTF-8", leafOf(ocpath.String), "\xff", Value{}},
 		{"decimal", leafOf(ocpath.Decimal64), 1.25, DecimalValue(125, 2)},
 		{"deprecated float", leafOf(ocpath.Decimal64), float32(0.5), DecimalValue(50, 2)},
 		{"integer for a decimal", leafOf(ocpath.Decimal64), js(`3`), DecimalValue(300, 2)},
 		{"JSON string for a decimal", leafOf(ocpath.Decimal64), js(`"-3.1"`), DecimalValue(-310, 2)},
-		{"too many digits", leafOf(ocpath.Decimal64), js(`"3.141"`), bad},
-		{"decimal out of range", leafOf(ocpath.Decimal64), uint64(1 << 62), bad},
-		{"not a number", leafOf(ocpath.Decimal64), math.NaN(), bad},
-		{"two points", leafOf(ocpath.Decimal64), "1.2.3", bad},
-		{"sign behind the point", leafOf(ocpath.Decimal64), "1.-2", bad},
+		{"too many digits", leafOf(ocpath.Decimal64), js(`"3.141"`), Value{}},
+		{"decimal out of range", leafOf(ocpath.Decimal64), uint64(1 << 62), Value{}},
+		{"not a number", leafOf(ocpath.Decimal64), math.NaN(), Value{}},
+		{"two points", leafOf(ocpath.Decimal64), "1.2.3", Value{}},
+		{"sign behind the point", leafOf(ocpath.Decimal64), "1.-2", Value{}},
+	}
+}
+
+// others are coercions to everything else.
+func others() []coercion {
+	return []coercion{
+		{"boolean", leafOf(ocpath.Bool), true, BoolValue(true)},
+		{"text for a boolean", leafOf(ocpath.Bool), "false", BoolValue(false)},
+		{"JSON string for a boolean", leafOf(ocpath.Bool), js(`"true"`), Value{}},
+		{"number for a boolean", leafOf(ocpath.Bool), 1, Value{}},
+		{"name", leafOf(ocpath.Enum), "UP", EnumValue("UP")},
+		{"name of own module", leafOf(ocpath.Enum), js(`"own:UP"`), EnumValue("UP")},
+		{"name of another module", leafOf(ocpath.Enum), "other:UP", Value{}},
+		{"no such name", leafOf(ocpath.Enum), "SIDEWAYS", Value{}},
+		{"number for a name", leafOf(ocpath.Enum), 1, Value{}},
+		{"identity", leafOf(ocpath.Identity), "ethernetCsmacd", EnumValue("ethernetCsmacd")},
+		{"identity of its module", leafOf(ocpath.Identity), js(`"iana-if-type:ethernetCsmacd"`), EnumValue("ethernetCsmacd")},
+		{"identity of another module", leafOf(ocpath.Identity), js(`"oc-types:ethernetCsmacd"`), Value{}},
 		{"base64", leafOf(ocpath.Binary), "AP8B", BinaryValue([]byte{0, 255, 1})},
-		{"no base64", leafOf(ocpath.Binary), "A", bad},
+		{"no base64", leafOf(ocpath.Binary), "A", Value{}},
 		{"empty", leafOf(ocpath.Empty), js(`[null]`), EmptyValue()},
-		{"something for empty", leafOf(ocpath.Empty), js(`7`), bad},
+		{"something for empty", leafOf(ocpath.Empty), js(`7`), Value{}},
 		{"bits", leafOf(ocpath.Bits), " b  a ", StringValue("b a")},
-		{"no such bit", leafOf(ocpath.Bits), "c", bad},
+		{"no such bit", leafOf(ocpath.Bits), "c", Value{}},
 		{"union takes the native member", unionOf(ocpath.Uint16, ocpath.String), js(`"5"`), StringValue("5")},
 		{"union takes text in order", unionOf(ocpath.Uint16, ocpath.String), []byte("5"), UintValue(5)},
 		{"union of names and numbers", unionOf(ocpath.Enum, ocpath.Uint32), "ALL", EnumValue("ALL")},
 		{"union takes by conversion", unionOf(ocpath.Enum, ocpath.Uint32), "7", UintValue(7)},
-		{"union takes none", unionOf(ocpath.Enum, ocpath.Uint32), "x", bad},
+		{"union takes none", unionOf(ocpath.Enum, ocpath.Uint32), "x", Value{}},
 		{"one for a leaf-list", listOf(leafOf(ocpath.Uint16)), 5, ListValue([]Value{UintValue(5)})},
 		{"JSON array", listOf(leafOf(ocpath.Uint16)), js(`[5,"6"]`), ListValue([]Value{UintValue(5), UintValue(6)})},
 		{"text list", listOf(leafOf(ocpath.Uint16)), []byte("5,6"), ListValue([]Value{UintValue(5), UintValue(6)})},
-		{"array for a leaf", leafOf(ocpath.Uint16), js(`[5]`), bad},
-		{"object for a leaf", leafOf(ocpath.Uint16), js(`{"a":5}`), bad},
-		{"null for a leaf", leafOf(ocpath.Uint16), js(`null`), bad},
-		{"no JSON", leafOf(ocpath.Uint16), js(`{`), bad},
-		{"two JSON values", leafOf(ocpath.Uint16), js(`1 2`), bad},
-		{"nothing", leafOf(ocpath.Uint16), nil, bad},
-		{"for a container", &ocpath.Node{Name: "config", Kind: ocpath.Container}, 5, bad},
-	} {
+		{"array for a leaf", leafOf(ocpath.Uint16), js(`[5]`), Value{}},
+		{"object for a leaf", leafOf(ocpath.Uint16), js(`{"a":5}`), Value{}},
+		{"null for a leaf", leafOf(ocpath.Uint16), js(`null`), Value{}},
+		{"no JSON", leafOf(ocpath.Uint16), js(`{`), Value{}},
+		{"two JSON values", leafOf(ocpath.Uint16), js(`1 2`), Value{}},
+		{"nothing", leafOf(ocpath.Uint16), nil, Value{}},
+		{"for a container", &ocpath.Node{Name: "config", Kind: ocpath.Container}, 5, Value{}},
+	}
+}
+
+func TestG15_FromTypedValue(t *testing.T) {
+	for _, tt := range slices.Concat(numbers(), others()) {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := fromTypedValue(tt.leaf, typed(tt.in))
+			got, err := fromTypedValue(tt.leaf, typedOf(tt.in))
 			if tt.want.Valid() != (err == nil) || !got.Equal(tt.want) {
 				t.Fatalf("got %v (kind %d), %v; want %v", got, got.Kind(), err, tt.want)
 			}
