@@ -176,6 +176,7 @@ func withRemedy(err error) error {
 }
 
 // Close releases everything and leaves it at work: maps and links stay pinned.
+// Nothing of the objects may be used any more, in any goroutine.
 func (o *Objects) Close() error {
 	var errs []error
 	for _, l := range o.links {

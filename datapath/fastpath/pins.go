@@ -87,6 +87,7 @@ func (o *Objects) openMaps(spec *ebpf.CollectionSpec, log *slog.Logger) error {
 	if err := o.takeOver(old, log); err != nil {
 		return err
 	}
+	o.heal()
 	return o.pinMaps()
 }
 
@@ -226,6 +227,12 @@ func removePins(pinDir string) error {
 		}))
 	}
 	errs = append(errs, os.RemoveAll(pinDir))
+	if base := filepath.Dir(pinDir); filepath.Base(base) == pinBase {
+		err := os.Remove(base)
+		if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +66,26 @@ func TestRestart(t *testing.T) {
 	if got := after[1].In.Frames() - before[1].In.Frames(); got < 1 {
 		t.Errorf("port 1 counted %d frames over the restart, want one or more", got)
 	}
+}
+
+// TestHeal leaves what a killed process may leave.
+func TestHeal(t *testing.T) {
+	b := fdbBed(t)
+	b.run(1, frame(broadcast, host(1), untagged, 46))
+	emptied, _ := b.o.FDB().find(fdbKey(10, host(1)))
+	atomic.StoreUint32(emptied.port, 0)
+	b.o.FDB().count(1, false, ^uint32(0))
+	const bucket, way = 7, 3
+	claimed := b.o.FDB().slot(bucket, way)
+	atomic.StoreUint64(claimed.key, fdbKey(10, host(2)))
+	storeWord(&b.o.fids.values[1<<12|20], bpf.SwitchFid{}) // its FID 20 still names it
+	b.reopen()
+	if k := atomic.LoadUint64(b.o.FDB().slot(bucket, way).key); k != 0 {
+		t.Errorf("a claimed entry holds key %#x, want none", k)
+	}
+	b.run(2, frame(broadcast, host(1), untagged, 46))
+	b.wantEntries("learned again", Entry{MAC: host(1), Port: 2})
+	b.ok(b.o.FIDs().Put(VLAN{1, 30}, FID{ID: 20}))
 }
 
 func TestAttachments(t *testing.T) {

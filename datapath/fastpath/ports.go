@@ -26,7 +26,8 @@ type Port struct {
 	Peer bool
 	// Trunk takes tagged frames, those of the VLANs in Tagged and of the PVID.
 	Trunk bool
-	// Tagged are the VLANs that leave with a tag. The PVID's bit is ignored.
+	// Tagged are the VLANs that a trunk carries with a tag. The PVID's bit is
+	// ignored, and so is all of it where Trunk is false.
 	Tagged spec.VLANSet
 }
 
@@ -72,17 +73,14 @@ func (t Ports) Put(number uint16, p Port) error {
 			number, p.Switch, p.PVID, spec.MaxSwitches, spec.MaxVLAN)
 	}
 	v := &t.o.ports.values[number]
-	final := p.Tagged
-	if p.PVID != 0 {
+	var final, between spec.VLANSet
+	if p.Trunk {
+		final = p.Tagged
 		final.Remove(p.PVID)
 	}
-	between := final // what both values carry, or either does
-	for w := range between {
-		if v.How.Sw == p.Switch {
-			between[w] |= v.Tagged[w]
-		} else {
-			between[w] = 0
-		}
+	if v.How.Sw == p.Switch { // meanwhile what either value carries
+		between = spec.VLANSet(v.Tagged)
+		between.Union(&final)
 	}
 	storeVLANs(v, &between)
 	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)

@@ -71,6 +71,44 @@ func TestVLANRules(t *testing.T) {
 	}
 }
 
+// TestPortChangeLosesNothing exchanges a port's native VLAN with a tagged one,
+// again and again, while frames of both leave through it: each leaves, by the
+// old value or by the new one.
+func TestPortChangeLosesNothing(t *testing.T) {
+	b := newBed(t, 2)
+	b.vlans(10, 20)
+	b.port(1, trunk(0, 10, 20))
+	b.port(2, trunk(10, 20))
+	b.static(10, host(2), 2)
+	b.static(20, host(2), 2)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		values := [2]Port{trunk(20, 10), trunk(10, 20)}
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				b.port(2, values[i%2])
+			}
+		}
+	}()
+	const n = 20_000
+	for i := range n {
+		tag := 10 + 10*(i%2)
+		if verdict, _ := b.run(1, frame(host(2), host(1), tag, 46)); verdict != tcxRedirect {
+			t.Errorf("frame %d: verdict %d, want a redirect", i, verdict)
+			break
+		}
+	}
+	close(stop)
+	<-done
+	if c := b.counters(2)[2].Out; c.Octets < 60*n || c.Octets > 64*n || c.Discards() != 0 {
+		t.Errorf("out: %+v, want %d frames of 60 or 64 octets and no drops", c, n)
+	}
+}
+
 // checkCounts compares what two unicast frames from port 1 to port 2, of 46
 // octets of payload, added to the counters.
 func (b *bed) checkCounts(before []spec.Counters, tag, outTag int, drop spec.DropReason) {
