@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
@@ -235,10 +237,48 @@ func withoutKeys(path string) string {
 	return b.String()
 }
 
-// TestConfigLeafCanBeTakenAway deletes each configured leaf again, one Set
-// each: a leaf that is accepted is one that the element also gives up, or says
-// why not.
-func TestEveryConfigLeafIsUnderstood(t *testing.T) {
+// TestStateFollowsConfiguration compares each configured leaf with its twin
+// below state: state is observed, so that the two agree proves that the leaf
+// was decoded, applied and seen.
+func TestStateFollowsConfiguration(t *testing.T) {
+	r := runElement(t, 3)
+	if err := r.Configure(t.Context(), everything()...); err != nil {
+		t.Fatal(err)
+	}
+	compared := map[string]bool{}
+	testenv.Within(t, bound, func() error {
+		leaves, err := r.Leaves(t.Context(), "/interfaces", "/network-instances")
+		if err != nil {
+			return err
+		}
+		var wrong []string
+		for path, value := range leaves {
+			before, after, ok := strings.Cut(path, "/config/")
+			if !ok {
+				continue
+			}
+			compared[withoutKeys(path)] = true
+			if twin := leaves[before+"/state/"+after]; !proto.Equal(twin, value) {
+				wrong = append(wrong, fmt.Sprintf("%s is configured as %v and is %v", path, value, twin))
+			}
+		}
+		if wrong != nil {
+			return errors.New(strings.Join(wrong, "\n"))
+		}
+		return nil
+	})
+	for id := range ocpath.ID(ocpath.Len()) {
+		n := ocpath.Get(id)
+		if n.IsLeaf() && n.Config && !slices.Contains(ocpath.Get(n.Parent).Keys, id) && !compared[ocpath.Path(id)] {
+			t.Errorf("%s is not among what was compared", ocpath.Path(id))
+		}
+	}
+}
+
+// TestEveryConfigLeafCanBeTakenAway deletes each configured leaf again, one
+// Set each: a leaf that is accepted is one that the element also gives up, or
+// says why not.
+func TestEveryConfigLeafCanBeTakenAway(t *testing.T) {
 	r := runElement(t, 3)
 	if err := r.Configure(t.Context(), everything()...); err != nil {
 		t.Fatal(err)
@@ -263,9 +303,9 @@ func TestEveryConfigLeafIsUnderstood(t *testing.T) {
 	}
 }
 
-// TestG38_SetReachesKernelAndSubscriber follows one Set to the kernel's own
+// TestSetReachesKernelAndSubscriber follows one Set to the kernel's own
 // view and to a subscriber's.
-func TestG38_SetReachesKernelAndSubscriber(t *testing.T) {
+func TestSetReachesKernelAndSubscriber(t *testing.T) {
 	r := runElement(t, 1)
 	stream, err := r.Subscribe(t.Context())
 	if err != nil {
