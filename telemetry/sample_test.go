@@ -404,3 +404,32 @@ func TestG37_ManyViews(t *testing.T) {
 		}
 	})
 }
+
+// A row that its publisher tells to be gone while a sample finds it gone, too,
+// is told once, to each subscriber.
+func TestG29_RowGoesDuringTheRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		e, counters := withCounters(t)
+		const eth0, eth1 = "/interfaces/interface[name=eth0]", "/interfaces/interface[name=eth1]"
+		publish(t, e, All, eth0+"/state/mtu=1", eth1+"/state/mtu=1")
+		counters.put("eth1", schema.UintValue(1), schema.UintValue(2))
+		time.Sleep(time.Millisecond)
+		var clients []*client
+		for _, leaf := range []string{"in-octets", "in-octets", "out-octets"} {
+			clients = append(clients, subscribe(t, e, stream(t, sampled(t, "/interfaces/interface/state/counters/"+leaf, time.Second))))
+		}
+		synctest.Wait()
+		for _, c := range clients {
+			c.take()
+		}
+		counters.put("eth0")
+		counters.put("eth1")
+		counters.mu.Lock()
+		counters.hook = func() { publish(t, e, All, "-"+eth0) }
+		counters.mu.Unlock()
+		time.Sleep(time.Second)
+		for _, c := range clients {
+			expectAfter(t, c, 0, "-"+eth0, "-"+eth1+"/state/counters")
+		}
+	})
+}

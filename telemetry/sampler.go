@@ -279,8 +279,12 @@ func (s *sampler) sampleRows(ctx context.Context, due func(*view) bool) error {
 			frames[v] = s.table.frames(v, v.changes)
 		}
 	}
+	filtered := false
 	s.e.deliver(rec, s.views, func(v *view, f *follower) {
-		for _, c := range untold(gone, rec.changes) {
+		if !filtered {
+			gone, filtered = untold(gone, rec.changes), true
+		}
+		for _, c := range gone {
 			if c.touches(v.pattern) {
 				f.take(c)
 			}
