@@ -47,22 +47,3 @@ func ethtool(name string, value []byte) (err error) {
 	}
 	return nil
 }
-
-// onCPU runs f on a thread that stays on one CPU; a negative number leaves the
-// choice to the kernel.
-func onCPU(cpu int, f func() error) error {
-	if cpu < 0 {
-		return f()
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return fmt.Errorf("read the thread's CPUs: %w", err)
-	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return fmt.Errorf("stay on CPU %d: %w", cpu, err)
-	}
-	return errors.Join(f(), unix.SchedSetaffinity(0, &before))
-}

@@ -1,0 +1,158 @@
+// Command bench is what "make bench" runs: it measures an element beside
+// baselines in the same run, since numbers of different machines, or of
+// different minutes on one machine, do not compare; the ratios do. It prints a
+// Markdown table.
+//
+// What is compared takes turns in short windows, and medians are shown. The
+// goals are those the project set itself; see ARCHITECTURE.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run of the benchmark.
+type bench struct {
+	binary string
+	window time.Duration // of one turn
+	rounds int           // turns of each arm
+	rows   []row
+}
+
+// row is a line of the table.
+type row struct {
+	what, measured, beside, ratio, goal string
+}
+
+// part is a group of measurements.
+type part struct {
+	name string
+	do   func(*bench, context.Context) error
+}
+
+func parts() []part {
+	return []part{
+		{"program", (*bench).program},
+		{"forward", (*bench).forward},
+		{"tcp", (*bench).tcp},
+		{"manage", (*bench).manage},
+		{"start", (*bench).start},
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	b := &bench{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&b.binary, "element", "bin/signalbox", "the element's program")
+	flags.DurationVar(&b.window, "window", 200*time.Millisecond, "time of one turn")
+	flags.IntVar(&b.rounds, "rounds", 15, "turns of each arm")
+	only := flags.String("only", "", "comma-separated `parts`: program, forward, tcp, manage, start")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("the benchmark makes network namespaces and loads eBPF programs: run it as root, as in \"sudo make bench\"")
+	}
+	for _, p := range parts() {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s …\n", p.name)
+		if err := p.do(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	b.print()
+	return nil
+}
+
+func (b *bench) add(r row) { b.rows = append(b.rows, r) }
+
+func (b *bench) print() {
+	fmt.Printf("\nMeasured on %s.\n\n", machine())
+	fmt.Println("| what | measured | beside | ratio | goal |")
+	fmt.Println("|---|---|---|---|---|")
+	for _, r := range b.rows {
+		fmt.Printf("| %s | %s | %s | %s | %s |\n", r.what, r.measured, r.beside, r.ratio, r.goal)
+	}
+}
+
+// machine names this machine: its processor, kernel and number of CPUs.
+func machine() string {
+	var u syscall.Utsname
+	kernel := "Linux"
+	if syscall.Uname(&u) == nil {
+		var release []byte
+		for _, c := range u.Release {
+			if c == 0 {
+				break
+			}
+			release = append(release, byte(c))
+		}
+		kernel += " " + string(release)
+	}
+	model, cpus := "unknown processor", 0
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return model + ", " + kernel
+	}
+	for line := range strings.SplitSeq(string(info), "\n") {
+		name, value, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(name) == "model name" {
+			model, cpus = strings.TrimSpace(value), cpus+1
+		}
+	}
+	return fmt.Sprintf("%s, %d CPUs, %s, %s", model, cpus, kernel, time.Now().Format("January 2006"))
+}
+
+// arm is one of several things that are compared.
+type arm struct {
+	name    string
+	measure func() (float64, error)
+}
+
+// turns measures the arms in turns and gives the median of each.
+func (b *bench) turns(ctx context.Context, arms []arm) (map[string]float64, error) {
+	all := map[string][]float64{}
+	for range b.rounds {
+		for _, a := range arms {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			v, err := a.measure()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", a.name, err)
+			}
+			all[a.name] = append(all[a.name], v)
+		}
+	}
+	medians := map[string]float64{}
+	for name, values := range all {
+		medians[name] = median(values)
+	}
+	return medians, nil
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func ratio(a, b float64) string { return fmt.Sprintf("%.2f×", a/b) }

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/signalbox/signalbox/integration/element"
+	"github.com/signalbox/signalbox/integration/topology"
+	"github.com/signalbox/signalbox/integration/traffic"
+)
+
+// Addresses of the two hosts of each pair; the low 16 bits of the others that a
+// pair may have are the generator's.
+const (
+	macA = 0x10001
+	macB = 0x10002
+)
+
+// pair is two hosts and what joins them: in namespace sw, port a to host A and
+// port b to host B.
+type pair struct {
+	a, b, sw *topology.Namespace
+	element  *element.Process // where one joins the ports
+	closers  []func() error
+}
+
+// newPair makes the hosts, their ports and the neighbours' entries.
+func newPair() (*pair, error) {
+	p := &pair{}
+	for _, n := range []**topology.Namespace{&p.a, &p.b, &p.sw} {
+		made, err := topology.New()
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		*n = made
+		p.defers(made.Close)
+	}
+	err := errors.Join(
+		topology.Cable(
+			topology.End{Namespace: p.a, Name: "eth0", MAC: traffic.MAC(macA), Address: netip.MustParsePrefix("10.9.0.1/24")},
+			topology.End{Namespace: p.sw, Name: "a"}),
+		topology.Cable(
+			topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")},
+			topology.End{Namespace: p.sw, Name: "b"}),
+	)
+	if err == nil {
+		err = p.neighbours()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// newDirect makes two hosts with one cable between them.
+func newDirect() (*pair, error) {
+	p := &pair{}
+	for _, n := range []**topology.Namespace{&p.a, &p.b} {
+		made, err := topology.New()
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		*n = made
+		p.defers(made.Close)
+	}
+	err := topology.Cable(
+		topology.End{Namespace: p.a, Name: "eth0", MAC: traffic.MAC(macA), Address: netip.MustParsePrefix("10.9.0.1/24")},
+		topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")})
+	if err == nil {
+		err = p.neighbours()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (p *pair) neighbours() error {
+	return errors.Join(
+		p.a.Neighbour("eth0", netip.MustParseAddr("10.9.0.2"), traffic.MAC(macB)),
+		p.b.Neighbour("eth0", netip.MustParseAddr("10.9.0.1"), traffic.MAC(macA)),
+	)
+}
+
+// defers keeps what close has to do, last first.
+func (p *pair) defers(f func() error) { p.closers = append(p.closers, f) }
+
+func (p *pair) close() error {
+	var err error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, p.closers[i]())
+	}
+	p.closers = nil
+	return err
+}
+
+// bridged joins the ports by the Linux bridge.
+func (p *pair) bridged() error { return p.sw.Bridge("br0", "a", "b") }
+
+// bare joins the ports by programs that only redirect.
+func (p *pair) bare() error {
+	for _, way := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		l, err := traffic.RedirectPeer(p.sw, way[0], way[1])
+		if err != nil {
+			return err
+		}
+		p.defers(l.Close)
+	}
+	return nil
+}
+
+// switched joins the ports by an element.
+func (p *pair) switched(ctx context.Context, binary string) (*element.Process, error) {
+	state, err := os.MkdirTemp("", "signalbox-bench-")
+	if err != nil {
+		return nil, err
+	}
+	p.defers(func() error { return os.RemoveAll(state) })
+	e, err := element.Start(ctx, element.Options{Binary: binary, Namespace: p.sw, StateDir: state})
+	if err != nil {
+		return nil, err
+	}
+	p.defers(func() error { return element.Flush(context.WithoutCancel(ctx), binary, p.sw) })
+	p.defers(e.Stop)
+	if err := e.Configure(ctx, element.Access("a", 10), element.Access("b", 10)); err != nil {
+		return nil, err
+	}
+	for _, port := range []string{"a", "b"} {
+		if err := await(ctx, e, "/interfaces/interface[name="+port+"]/state/oper-status", "UP"); err != nil {
+			return nil, err
+		}
+	}
+	return e, p.learn(0)
+}
+
+// await waits until a leaf has a value.
+func await(ctx context.Context, e *element.Process, path, want string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		got, err := e.Text(ctx, path)
+		if err == nil && got == want {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errors.Join(fmt.Errorf("%s is %q after ten seconds, want %q", path, got, want), err)
+		}
+	}
+}
+
+// learn has the hosts send one frame each, and host B further ones from the
+// addresses 0..others-1, so that a switch knows them behind port b.
+func (p *pair) learn(others uint32) error {
+	for _, side := range []struct {
+		n        *topology.Namespace
+		src, dst uint32
+	}{{p.a, macA, macB}, {p.b, macB, macA}} {
+		s, err := traffic.Open(side.n, "eth0")
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := s.Send(traffic.UDP(traffic.MAC(side.dst), traffic.MAC(side.src), 60)); err != nil {
+			return err
+		}
+		if side.n != p.b {
+			continue
+		}
+		for i := range others {
+			if err := s.Send(traffic.UDP(traffic.MAC(macA), traffic.MAC(i), 60)); err != nil {
+				return fmt.Errorf("address %d of %d: %w", i, others, err)
+			}
+		}
+	}
+	return nil
+}
