@@ -83,6 +83,9 @@ type touched struct {
 	flood     reconcile.Keys[uint16]
 	addresses reconcile.Keys[fastpath.Address]
 
+	// Switches of which a VLAN came or went.
+	exists reconcile.Keys[string]
+
 	// What is observed anew afterwards.
 	names       reconcile.Keys[string] // interfaces
 	switchNames reconcile.Keys[string]
@@ -354,14 +357,10 @@ func (m *model) unnameVLAN(s *vswitch, vlan uint16) {
 	m.touched.lost.Add(key)
 }
 
-// touchVLAN marks a VLAN that came or went, and the ports that carry any.
+// touchVLAN marks a VLAN that came or went; settle marks the ports that carry
+// any.
 func (m *model) touchVLAN(s *vswitch, vlan uint16) {
 	m.touched.fids.Add(s.vlan(vlan))
 	m.touched.switchNames.Add(s.name)
-	for n := range eachPort(&s.all) {
-		m.touched.ports.Add(n)
-		if p := m.byNumber[n]; p != nil {
-			m.touched.names.Add(p.cfg.Name)
-		}
-	}
+	m.touched.exists.Add(s.name)
 }

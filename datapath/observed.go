@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/signalbox/signalbox/datapath/fastpath"
 	"github.com/signalbox/signalbox/datapath/netdev"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -127,9 +126,8 @@ func sameInterface(a, b *spec.Interface) bool {
 }
 
 // observeSwitch builds what is told of a switch; nil where there is none. Of
-// the state before, it takes over the VLANs that are not in changed and the
-// counts.
-func (m *model) observeSwitch(name string, old *spec.SwitchState, changed func(fastpath.VLAN) bool) *spec.SwitchState {
+// the state before, it takes over the VLANs that were not touched.
+func (m *model) observeSwitch(name string, old *spec.SwitchState, t *touched) *spec.SwitchState {
 	s := m.switches[name]
 	if s == nil {
 		return nil
@@ -138,13 +136,14 @@ func (m *model) observeSwitch(name string, old *spec.SwitchState, changed func(f
 	state := &spec.SwitchState{
 		Name: name, Enabled: cfg.Enabled, Learning: cfg.Learning, Ageing: cfg.Ageing,
 		MaxEntries: cfg.MaxEntries, Static: uint32(len(cfg.Static)),
-		VLANs: make(map[uint16]*spec.VLANState, s.exists.Len()),
 	}
-	if old != nil {
-		state.Dynamic, state.Moves, state.Refused = old.Dynamic, old.Moves, old.Refused
+	if old != nil && t.fids.Len() == 0 {
+		state.VLANs = old.VLANs // nobody modifies it any more
+		return state
 	}
+	state.VLANs = make(map[uint16]*spec.VLANState, s.exists.Len())
 	for vlan := range s.exists.All() {
-		if old != nil && old.VLANs[vlan] != nil && !changed(s.vlan(vlan)) {
+		if old != nil && old.VLANs[vlan] != nil && !t.fids.Has(s.vlan(vlan)) {
 			state.VLANs[vlan] = old.VLANs[vlan]
 			continue
 		}

@@ -216,14 +216,22 @@ func (d *Datapath) removeDevice(index uint32) {
 	}
 }
 
+// setDevice takes over an interface as it was seen now. Its speed is asked for
+// when anything else about it is new: that takes the kernel's one lock of all
+// network configuration.
 func (d *Datapath) setDevice(l netdev.Link) {
-	if old := d.model.devices[l.Index]; old != nil && old.Name != l.Name {
+	old := d.model.devices[l.Index]
+	if old != nil && old.Link == l {
+		d.tables.observe(&l)
+		return
+	}
+	if old != nil && old.Name != l.Name {
 		d.removeDevice(l.Index)
 	}
 	dev := device{Link: l}
 	dev.speed, dev.fullDuplex = d.conn.Speed(l.Name)
 	if d.model.setDevice(dev) {
-		d.tables.observe(&dev)
+		d.tables.observe(&l)
 	}
 }
 

@@ -113,7 +113,7 @@ func (d *Datapath) warnUnfit(name string) {
 // seeSwitch compares a switch with what was told of it.
 func (d *Datapath) seeSwitch(name string, e *spec.Event) {
 	old := d.seen.switches[name]
-	is := d.model.observeSwitch(name, old, d.model.touched.fids.Has)
+	is := d.model.observeSwitch(name, old, &d.model.touched)
 	if is != nil {
 		d.count(is, d.model.switches[name].number)
 	}

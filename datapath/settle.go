@@ -11,6 +11,9 @@ import (
 // hold-times, which ports forward, which went down. It is called when a change
 // is complete, before the tables are asked what they should hold.
 func (m *model) settle(now time.Time) {
+	for _, name := range m.touched.exists.All() {
+		m.touchCarriers(name)
+	}
 	for _, name := range m.touched.names.All() {
 		if p := m.ports[name]; p != nil {
 			m.settleHold(name, p, now)
@@ -21,6 +24,18 @@ func (m *model) settle(now time.Time) {
 	}
 	for _, n := range m.touched.ports.All() {
 		m.settleForwarding(n)
+	}
+}
+
+// touchCarriers marks the ports that carry each VLAN of a switch.
+func (m *model) touchCarriers(name string) {
+	s := m.switches[name]
+	if s == nil {
+		return
+	}
+	for n := range eachPort(&s.all) {
+		m.touched.ports.Add(n)
+		m.touched.names.Add(m.byNumber[n].cfg.Name)
 	}
 }
 

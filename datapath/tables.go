@@ -166,11 +166,11 @@ func (t *tables) forget(index uint32) {
 
 // observe takes over what was seen of an interface: somebody else may have
 // changed what is ours.
-func (t *tables) observe(d *device) {
-	t.mac.Observe(d.Index, d.MAC)
-	t.mtu.Observe(d.Index, d.MTU)
-	t.alias.Observe(d.Index, d.Alias)
-	t.up.Observe(d.Index, d.AdminUp())
+func (t *tables) observe(l *netdev.Link) {
+	t.mac.Observe(l.Index, l.MAC)
+	t.mtu.Observe(l.Index, l.MTU)
+	t.alias.Observe(l.Index, l.Alias)
+	t.up.Observe(l.Index, l.AdminUp())
 }
 
 // attachments are the attached programs. An interface that went meanwhile is
