@@ -11,7 +11,7 @@
  *   - a move changes the port from the value that was read;
  *   - only the element frees: first the port, then the key.
  *
- * Maps read: globals. Maps written: fdb, switches, fdb_events, globals.
+ * Maps written: fdb, switches, fdb_events, globals.
  */
 #ifndef SIGNALBOX_FDB_H
 #define SIGNALBOX_FDB_H

@@ -23,8 +23,9 @@ import (
 // taken over; those of this version are where their shape is the same.
 const LayoutVersion = 1
 
-// Objects is the program and its maps, loaded and pinned. All methods but
-// those of FDB for reading, Counters and Clock belong to one goroutine.
+// Objects is the program and its maps, loaded and pinned. One goroutine owns
+// it; from others only ReadCounters, Switches.Stats, FDB.All and FDB.Lookup may
+// be called.
 type Objects struct {
 	dir     string // pins of this layout version
 	lock    *os.File
@@ -232,7 +233,7 @@ func jiffiesPerSecond() (uint32, error) {
 	return uint32((int64(time.Second) + ns/2) / ns), nil
 }
 
-// Clock is the kernel's jiffies, low 32 bits.
+// jiffies is the kernel's clock, its low 32 bits.
 func (o *Objects) jiffies() (uint32, error) {
 	now, err := o.clock.Run(&ebpf.RunOptions{})
 	if err != nil {

@@ -23,7 +23,7 @@ func (b *bed) reopen() {
 	b.Helper()
 	dir := filepath.Dir(b.o.dir)
 	b.ok(b.o.Close())
-	*b.o = *open(b.TB, dir)
+	b.o = open(b.TB, dir)
 }
 
 func TestRestart(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRestart(t *testing.T) {
 	b.ok(b.o.Close())
 	w[2].send(frame(host(1), host(2), untagged, 46))
 	w[1].want("between", frame(host(1), host(2), untagged, 46))
-	*b.o = *open(b.TB, dir)
+	b.o = open(b.TB, dir)
 
 	attached, err := b.o.Attachments().List()
 	b.ok(err)
@@ -154,7 +154,7 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	w[1].send(f)
 	p.want("at the host", f)
 	w[2].want("at the switch")
-	*b.o = *open(t, dir) // for the cleanup
+	b.o = open(t, dir) // for the cleanup
 }
 
 // TestOtherShape opens pins whose filtering database and counters are smaller,
@@ -191,7 +191,7 @@ func TestOtherShape(t *testing.T) {
 	v[0].In.Unicast = 5
 	b.ok(counters.Put(uint32(2), v))
 
-	*b.o = *open(t, filepath.Dir(dir))
+	b.o = open(t, filepath.Dir(dir))
 	b.checkFDB("taken over")
 	if got := b.o.Switches().Stats(1).Dynamic; got != 1000 {
 		t.Errorf("%d entries taken over, want 1000", got)
@@ -218,7 +218,7 @@ func TestOtherLayout(t *testing.T) {
 	dir := b.o.dir
 	b.ok(b.o.Close())
 	b.ok(os.Rename(dir, filepath.Join(filepath.Dir(dir), "v0")))
-	*b.o = *open(t, filepath.Dir(dir))
+	b.o = open(t, filepath.Dir(dir))
 	got, err := b.o.Attachments().List()
 	if err != nil || len(got) != len(b.ifindex) {
 		t.Errorf("attachments of the other layout: %v, %v; want %d", got, err, len(b.ifindex))

@@ -8,8 +8,8 @@ import (
 	"github.com/signalbox/signalbox/gen/bpf"
 )
 
-// Generation voids every cached flow. The tables of this package do so
-// themselves when they change something.
+// newGeneration voids every cached flow: each table does so when it has changed
+// what a flow stands on.
 func (o *Objects) newGeneration() { atomic.AddUint32(&o.globals.values[0].Generation, 1) }
 
 // PortNumbers is the table that says which port an interface is: ifindex to
