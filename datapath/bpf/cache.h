@@ -40,13 +40,17 @@ static inline struct flow_key flow_key(const struct frame *f)
 	return key;
 }
 
+#define SLOT_SHIFT	52
+
+_Static_assert(FLOW_SLOTS == 1ULL << (64 - SLOT_SHIFT), "bits of a slot");
+
 /* flow_slot is where a flow of that key would be. */
 static inline __u32 flow_slot(const struct flow_key *key)
 {
 	__u64 mix = key->addresses ^ key->addresses >> 24 ^ key->source ^
 		    key->state >> 32;
 
-	return mix * 0x9e3779b97f4a7c15ULL >> 52;
+	return mix * 0x9e3779b97f4a7c15ULL >> SLOT_SHIFT;
 }
 
 /* flow_hit: an empty slot has interface 0, which no key has. */

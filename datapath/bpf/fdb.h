@@ -3,8 +3,8 @@
  * fdb.h - the filtering database: where an address is, and learning it.
  *
  * An address has two buckets of four entries and is put into the emptier one,
- * so that a million addresses fit into two million entries. Several CPUs and the element
- * write at the same time without a lock:
+ * so that a million addresses fit into two million entries. Several CPUs and
+ * the element write at the same time without a lock:
  *   - an entry is claimed by changing its key from 0, and counts when its
  *     port is set; whoever finds its key a second time after the claim gives
  *     the claim back;
@@ -33,15 +33,19 @@ static inline __u64 fdb_key(__u64 mac, __u32 fid)
 	return mac << 16 | fid;
 }
 
-/* fastpath/hash.go has the same arithmetic. */
+/* fastpath/fdb.go has the same arithmetic, FDB.buckets. */
+#define BUCKET_SHIFT	45
+
+_Static_assert(FDB_BUCKETS == 1ULL << (64 - BUCKET_SHIFT), "bits of a bucket");
+
 static inline __u32 fdb_first(__u64 key)
 {
-	return (key ^ key >> 32) * 0x9e3779b97f4a7c15ULL >> 45;
+	return (key ^ key >> 32) * 0x9e3779b97f4a7c15ULL >> BUCKET_SHIFT;
 }
 
 static inline __u32 fdb_second(__u64 key)
 {
-	return (key ^ key >> 29) * 0xc2b2ae3d27d4eb4fULL >> 45;
+	return (key ^ key >> 29) * 0xc2b2ae3d27d4eb4fULL >> BUCKET_SHIFT;
 }
 
 static inline struct fdb_bucket *fdb_bucket(__u32 at)
