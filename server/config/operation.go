@@ -168,7 +168,8 @@ func typedValue(u *gpb.Update) (*gpb.TypedValue, error) {
 	case *gpb.TypedValue_AnyVal, *gpb.TypedValue_ProtoBytes:
 		return nil, errors.New("the encoding PROTO of whole messages is not served: use JSON_IETF")
 	}
-	old := u.GetValue() //nolint:staticcheck // taken from old clients
+	//lint:ignore SA1019 clients still send it
+	old := u.GetValue()
 	if u.GetVal() != nil || old == nil {
 		return u.GetVal(), nil
 	}
@@ -191,7 +192,7 @@ func (o *operation) carryOut(s *tree.Schema, e *tree.Editor) error {
 			return openconfig.Refuse(o.path.String(), err)
 		}
 	}
-	for _, entry := range o.payload.entries {
+	for _, entry := range append(entryOf(o.path), o.payload.entries...) {
 		if err := e.Create(entry); err != nil {
 			return openconfig.Refuse(entry.String(), err)
 		}
@@ -211,6 +212,19 @@ func (o *operation) carryOut(s *tree.Schema, e *tree.Editor) error {
 		}
 	}
 	return nil
+}
+
+// entryOf gives the list entry that a path is in, none for a path that is in
+// none: what a path names is created, also where the value has no leaves.
+func entryOf(path schema.Path) []schema.Path {
+	list := schema.NearestList(path.Node)
+	if list == path.Node && !path.IsEntry() {
+		list = schema.NearestList(ocpath.Get(list).Parent)
+	}
+	if list == ocpath.Root {
+		return nil
+	}
+	return []schema.Path{{Node: list, Keys: path.Keys[:schema.KeyCount(list)]}}
 }
 
 func (o *operation) delete(s *tree.Schema, e *tree.Editor) error {

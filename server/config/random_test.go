@@ -284,6 +284,8 @@ func FuzzPayload(f *testing.F) {
 				return
 			}
 		}
+		diff := editor.Difference()
+		_, _, _ = e.config.Next(editor.Tree(), touchedBy(&diff)) // no panic
 		document, err := e.schema.JSON(editor.Tree())
 		if err != nil {
 			t.Fatalf("JSON of what was accepted: %v", err)

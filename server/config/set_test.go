@@ -2,11 +2,8 @@ package config
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"maps"
+	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,141 +11,9 @@ import (
 	"github.com/openconfig/gnmi/proto/gnmi_ext"
 	"google.golang.org/protobuf/encoding/prototext"
 
-	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
-
-// record keeps what it is given, as the datapath would: a change on top of
-// what was there. It is no datapath: it says yes, or what the test wants.
-type recorder struct {
-	mu       sync.Mutex
-	ports    map[string]*spec.Port
-	switches map[string]*spec.Switch
-	applied  int
-	check    error
-	apply    error
-}
-
-func newRecorder() *recorder {
-	return &recorder{ports: map[string]*spec.Port{}, switches: map[string]*spec.Switch{}}
-}
-
-func (r *recorder) Check(context.Context, spec.Change) error { return r.check }
-
-func (r *recorder) Apply(_ context.Context, c spec.Change) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.apply != nil {
-		return r.apply
-	}
-	r.applied++
-	merge(r.ports, c.Ports)
-	merge(r.switches, c.Switches)
-	return nil
-}
-
-func merge[V any](into, change map[string]*V) {
-	for name, v := range change {
-		if v == nil {
-			delete(into, name)
-		} else {
-			into[name] = v
-		}
-	}
-}
-
-func (r *recorder) wanted() spec.Config {
-	return spec.Config{Ports: maps.Clone(r.ports), Switches: maps.Clone(r.switches)}
-}
-
-// element is a Store with what it was told.
-type element struct {
-	*Store
-	device  *recorder
-	dir     string
-	commits []Commit
-	log     *strings.Builder
-}
-
-func open(t *testing.T, dir string, adjust ...func(*Options)) *element {
-	t.Helper()
-	e, err := tryOpen(t, dir, adjust...)
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
-}
-
-func tryOpen(_ *testing.T, dir string, adjust ...func(*Options)) (*element, error) {
-	e := &element{device: newRecorder(), dir: dir, log: &strings.Builder{}}
-	options := Options{
-		Dir: dir, Device: e.device,
-		Log:       slog.New(slog.NewTextHandler(e.log, nil)),
-		Committed: func(c Commit) { e.commits = append(e.commits, c) },
-	}
-	for _, f := range adjust {
-		f(&options)
-	}
-	var err error
-	e.Store, err = Open(context.Background(), options)
-	return e, err
-}
-
-// text is the running configuration, a leaf a line.
-func (e *element) text() string { return leavesText(e.Store) }
-
-func leavesText(s *Store) string {
-	var b strings.Builder
-	for _, leaf := range s.schema.Leaves(s.Running()) {
-		b.WriteString(leaf.Path.String() + " = " + leaf.Value.String() + "\n")
-	}
-	return b.String()
-}
-
-// request builds a SetRequest from lines "delete PATH", "replace PATH JSON"
-// and "update PATH JSON", in the order given.
-func request(t testing.TB, lines ...string) *gpb.SetRequest {
-	t.Helper()
-	req := new(gpb.SetRequest)
-	for _, line := range lines {
-		op, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		text, value, _ := strings.Cut(rest, " ")
-		path, err := schema.ParsePath(text)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		update := &gpb.Update{Path: path, Val: &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte(value)}}}
-		switch op {
-		case "prefix":
-			req.Prefix = path
-		case "delete":
-			req.Delete = append(req.Delete, path)
-		case "replace":
-			req.Replace = append(req.Replace, update)
-		case "update":
-			req.Update = append(req.Update, update)
-		default:
-			t.Fatalf("%q: no such operation", line)
-		}
-	}
-	return req
-}
-
-func (e *element) set(t testing.TB, lines ...string) *gpb.SetResponse {
-	t.Helper()
-	resp, err := e.Set(context.Background(), request(t, lines...))
-	if err != nil {
-		t.Fatalf("set %q: %v", lines, err)
-	}
-	return resp
-}
-
-// port is a line that configures an interface.
-func port(name string) string {
-	return `update /interfaces/interface[name=` + name + `]/config {"type":"iana-if-type:ethernetCsmacd"}`
-}
 
 const (
 	p1   = "/interfaces/interface[name=p1]"
@@ -157,88 +22,148 @@ const (
 	l2   = `update ` + blue + `/config {"type":"L2VSI"}`
 )
 
-func TestSetChangesTheTree(t *testing.T) {
-	tests := []struct {
-		name  string
-		start []string // an earlier transaction
-		set   []string
-		want  string
-	}{
+// change is a transaction, what went before, and the leaves after it.
+type change struct {
+	name  string
+	start []string
+	set   []string
+	want  string
+}
+
+// run makes the transaction and looks at it again after a restart.
+func (tt change) run(t *testing.T) {
+	e := open(t, t.TempDir())
+	e.set(t, tt.start...)
+	before := e.device.applied
+	resp := e.set(t, tt.set...)
+	if got := e.text(); got != tt.want {
+		t.Errorf("tree: %s", cmp.Diff(tt.want, got))
+	}
+	if len(resp.GetResponse()) != len(tt.set) && tt.set != nil && !strings.HasPrefix(tt.set[0], "prefix") {
+		t.Errorf("%d results for %d operations", len(resp.GetResponse()), len(tt.set))
+	}
+	if e.device.applied > before+1 {
+		t.Errorf("applied %d times", e.device.applied-before)
+	}
+	again := reopen(t, e)
+	if got := again.text(); got != tt.want {
+		t.Errorf("after a restart: %s", cmp.Diff(tt.want, got))
+	}
+	if diff := cmp.Diff(e.device.wanted(), again.device.wanted()); diff != "" {
+		t.Errorf("the datapath after a restart: %s", diff)
+	}
+}
+
+func runAll(t *testing.T, tests []change) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, tt.run)
+	}
+}
+
+func TestG10_DeletesReplacesUpdates(t *testing.T) {
+	runAll(t, []change{
 		{
-			name:  "G10 deletes, replaces, updates in this order",
+			name:  "deletes, replaces, updates in this order",
 			start: []string{port("p1"), "update " + p1 + "/config/mtu 1400"},
 			set:   []string{"update " + p1 + "/config/mtu 9000", "replace " + p1 + `/config {"type":"ethernetCsmacd","description":"x"}`, "delete " + p1},
 			want:  p1 + "/config/description = x\n" + p1 + "/config/mtu = 9000\n" + p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n",
 		},
+	})
+}
+
+func TestG12_Replace(t *testing.T) {
+	runAll(t, []change{
 		{
-			name:  "G12 a replace gives up what it leaves out and nothing beside it",
+			name:  "a replace gives up what it leaves out and nothing beside it",
 			start: []string{port("p1"), port("p2"), "update " + p1 + `/config {"mtu":1400,"enabled":false}`, "update " + p1 + "/hold-time/config/up 5"},
 			set:   []string{"replace " + p1 + `/config {"type":"ethernetCsmacd"}`},
 			want: p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n" + p1 + "/hold-time/config/up = 5\n" +
 				"/interfaces/interface[name=p2]/config/name = p2\n/interfaces/interface[name=p2]/config/type = ethernetCsmacd\n",
 		},
 		{
-			name:  "G12 a replace of the root replaces everything",
+			name:  "a replace of the root replaces everything",
 			start: []string{port("p1"), port("p2"), l2},
 			set:   []string{`replace / {"openconfig-interfaces:interfaces":{"interface":[{"name":"p3","config":{"type":"iana-if-type:ethernetCsmacd"}}]}}`},
 			want:  "/interfaces/interface[name=p3]/config/name = p3\n/interfaces/interface[name=p3]/config/type = ethernetCsmacd\n",
 		},
 		{
-			name:  "G12 a replace of a list replaces its entries",
+			name:  "a replace of a list replaces its entries",
 			start: []string{port("p1"), port("p2")},
 			set:   []string{`replace /interfaces/interface [{"name":"p3","config":{"name":"p3","type":"ethernetCsmacd"}}]`},
 			want:  "/interfaces/interface[name=p3]/config/name = p3\n/interfaces/interface[name=p3]/config/type = ethernetCsmacd\n",
 		},
+	})
+}
+
+func TestG13_Delete(t *testing.T) {
+	runAll(t, []change{
 		{
-			name:  "G13 a delete with wildcards",
+			name:  "a delete with wildcards",
 			start: []string{port("p1"), port("p2"), "update " + p1 + "/config/mtu 1400", "update /interfaces/interface[name=p2]/config/mtu 1500"},
 			set:   []string{"delete /interfaces/interface[name=*]/config/mtu"},
 			want: p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n" +
 				"/interfaces/interface[name=p2]/config/name = p2\n/interfaces/interface[name=p2]/config/type = ethernetCsmacd\n",
 		},
 		{
-			name:  "G13 a delete of everything by ...",
+			name:  "a delete of everything by ...",
 			start: []string{port("p1"), l2},
 			set:   []string{"delete /..."},
 		},
 		{
-			name:  "G13 a delete of each entry by a name alone",
+			name:  "a delete of each entry by a name alone",
 			start: []string{port("p1"), port("p2"), l2},
 			set:   []string{"delete /interfaces/interface"},
 			want:  blue + "/config/name = blue\n" + blue + "/config/type = L2VSI\n",
 		},
 		{
-			name:  "G13 a delete of what is not there",
+			name:  "a delete of what is not there",
 			start: []string{port("p1")},
 			set:   []string{"delete " + p1 + "/config/mtu", "delete /interfaces/interface[name=p9]", "delete /network-instances"},
 			want:  p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n",
 		},
 		{
-			name:  "G13 a delete of a config container leaves the keys",
+			name:  "a delete of a config container leaves the keys",
 			start: []string{port("p1"), l2, "update " + blue + `/vlans/vlan[vlan-id=10]/config {"name":"x","status":"SUSPENDED"}`},
 			set:   []string{"delete " + blue + "/vlans/vlan[vlan-id=10]/config"},
 			want: p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n" +
 				blue + "/config/name = blue\n" + blue + "/config/type = L2VSI\n" + blue + "/vlans/vlan[vlan-id=10]/config/vlan-id = 10\n",
 		},
+	})
+}
+
+func TestG14_LeafLists(t *testing.T) {
+	runAll(t, []change{
 		{
-			name:  "G14 an update of a leaf-list appends, without repeating",
+			name:  "an update of a leaf-list appends, without repeating",
 			start: []string{port("p1"), "update " + p1sw + `/interface-mode "TRUNK"`, "update " + p1sw + `/trunk-vlans [10,"20..30"]`},
 			set:   []string{"update " + p1sw + `/trunk-vlans [40,10]`},
 			want: p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n" +
 				p1sw + "/interface-mode = TRUNK\n" + p1sw + "/trunk-vlans = 10,20..30,40\n",
 		},
 		{
-			name:  "G14 a replace of a leaf-list replaces",
+			name:  "a replace of a leaf-list replaces",
 			start: []string{port("p1"), "update " + p1sw + `/interface-mode "TRUNK"`, "update " + p1sw + `/trunk-vlans [10,"20..30"]`},
 			set:   []string{"replace " + p1sw + `/trunk-vlans [40]`},
 			want: p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n" +
 				p1sw + "/interface-mode = TRUNK\n" + p1sw + "/trunk-vlans = 40\n",
 		},
+	})
+}
+
+func TestG21_WhatIsLeftOfASet(t *testing.T) {
+	runAll(t, []change{
 		{
 			name: "prefix and path are joined; keys are canonical; empty containers are nothing",
 			set:  []string{"prefix /network-instances/network-instance[name=blue]", `update config {"type":"L2VSI"}`, `update vlans/vlan[vlan-id=010]/config {"name":"ten"}`, "update fdb {}"},
 			want: blue + "/config/name = blue\n" + blue + "/config/type = L2VSI\n" +
 				blue + "/vlans/vlan[vlan-id=10]/config/name = ten\n" + blue + "/vlans/vlan[vlan-id=10]/config/vlan-id = 10\n",
+		},
+		{
+			name: "what a path names is created, also with nothing in it",
+			set:  []string{l2, "update " + blue + "/vlans/vlan[vlan-id=10]/config {}", "replace " + blue + "/vlans/vlan[vlan-id=20]/config {}"},
+			want: blue + "/config/name = blue\n" + blue + "/config/type = L2VSI\n" +
+				blue + "/vlans/vlan[vlan-id=10]/config/vlan-id = 10\n" + blue + "/vlans/vlan[vlan-id=20]/config/vlan-id = 20\n",
 		},
 		{
 			name:  "deleted and created again in one transaction",
@@ -247,45 +172,11 @@ func TestSetChangesTheTree(t *testing.T) {
 			want:  p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n",
 		},
 		{
-			name:  "G21 an empty Set",
+			name:  "an empty Set",
 			start: []string{port("p1")},
 			want:  p1 + "/config/name = p1\n" + p1 + "/config/type = ethernetCsmacd\n",
 		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			e := open(t, t.TempDir())
-			e.set(t, tt.start...)
-			before := e.device.applied
-			resp := e.set(t, tt.set...)
-			if got := e.text(); got != tt.want {
-				t.Errorf("tree: %s", cmp.Diff(tt.want, got))
-			}
-			if len(resp.GetResponse()) != len(tt.set) && tt.set != nil && !strings.HasPrefix(tt.set[0], "prefix") {
-				t.Errorf("%d results for %d operations", len(resp.GetResponse()), len(tt.set))
-			}
-			if e.device.applied > before+1 {
-				t.Errorf("applied %d times", e.device.applied-before)
-			}
-			again := reopen(t, e)
-			if got := again.text(); got != tt.want {
-				t.Errorf("after a restart: %s", cmp.Diff(tt.want, got))
-			}
-			if diff := cmp.Diff(e.device.wanted(), again.device.wanted()); diff != "" {
-				t.Errorf("the datapath after a restart: %s", diff)
-			}
-		})
-	}
-}
-
-// reopen stops the element as a kill would, without Close, and starts another
-// on the same folder.
-func reopen(t *testing.T, e *element) *element {
-	t.Helper()
-	if err := e.release(); err != nil {
-		t.Fatal(err)
-	}
-	return open(t, e.dir)
+	})
 }
 
 func TestG10_ResultsAreInTheOrderOfExecution(t *testing.T) {
@@ -303,32 +194,61 @@ func TestG10_ResultsAreInTheOrderOfExecution(t *testing.T) {
 	}
 }
 
-func TestSetRefuses(t *testing.T) {
-	tests := []struct {
-		name   string
-		set    []string
-		kind   openconfig.Kind
-		reason string // part of the text
-	}{
-		{"G13 delete of state", []string{"delete " + p1 + "/state/mtu"}, openconfig.Invalid, "is state"},
-		{"G13 delete of state by wildcard", []string{"delete /interfaces/interface[name=*]/state"}, openconfig.Invalid, "is state"},
+// refusal is a transaction that is refused.
+type refusal struct {
+	name   string
+	set    []string
+	kind   openconfig.Kind
+	reason string // part of the text
+}
+
+// run makes the transaction, beside an operation that is fine, and wants
+// nothing to change.
+func (tt refusal) run(t *testing.T) {
+	e := open(t, t.TempDir())
+	e.set(t, port("p0"))
+	before, commits := e.text(), len(e.commits)
+	_, err := e.Set(context.Background(), request(t, append(tt.set, "update /interfaces/interface[name=p0]/config/mtu 1234")...))
+	e.refused(t, err, tt.kind, tt.reason)
+	if got := e.text(); got != before || len(e.commits) != commits || e.device.applied != 2 {
+		t.Errorf("something changed: %s", cmp.Diff(before, got))
+	}
+}
+
+func refuseAll(t *testing.T, tests []refusal) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, tt.run)
+	}
+}
+
+func TestG13_G16_PathsRefused(t *testing.T) {
+	refuseAll(t, []refusal{
+		{"delete of state", []string{"delete " + p1 + "/state/mtu"}, openconfig.Invalid, "is state"},
+		{"delete of state by wildcard", []string{"delete /interfaces/interface[name=*]/state"}, openconfig.Invalid, "is state"},
 		{"delete of a key", []string{"delete " + p1 + "/config/name"}, openconfig.Invalid, "delete the entry"},
 		{"delete of an unknown path", []string{"delete /interfaces/nothing"}, openconfig.Invalid, "nothing"},
-		{"G16 update of an unknown path", []string{"update /interfaces/nothing 1"}, openconfig.NotFound, "nothing"},
+		{"update of an unknown path", []string{"update /interfaces/nothing 1"}, openconfig.NotFound, "nothing"},
 		{"update of a deviated path", []string{"update " + p1 + "/config/loopback-mode true"}, openconfig.Unimplemented, "loopback-mode"},
-		{"deviated in the payload", []string{"update " + p1 + `/config {"loopback-mode":true}`}, openconfig.Unimplemented, p1 + "/config/loopback-mode"},
-		{"G21 write to state", []string{"update " + p1 + "/state/mtu 1500"}, openconfig.Invalid, "is state"},
-		{"G21 state in the payload", []string{"update " + p1 + ` {"state":{"mtu":1500}}`}, openconfig.Invalid, "is state"},
-		{"G15 unknown field", []string{"update " + p1 + `/config {"mut":1500}`}, openconfig.Invalid, p1 + "/config/mut"},
-		{"G15 wrong module", []string{"update " + p1 + `/config {"openconfig-vlan:mtu":1500}`}, openconfig.Invalid, "openconfig-interfaces"},
-		{"G15 wrong type", []string{"update " + p1 + `/config {"mtu":"many"}`}, openconfig.Invalid, p1 + "/config/mtu"},
-		{"G15 out of range", []string{"update " + p1 + `/config {"mtu":70000}`}, openconfig.Invalid, p1 + "/config/mtu"},
-		{"G15 key conflict in the payload", []string{"update " + p1 + `/config {"name":"p2"}`}, openconfig.Invalid, "contradicts the key p1"},
-		{"G15 key leaf conflict", []string{"update " + p1 + ` {"name":"p2"}`}, openconfig.Invalid, "contradicts the key p1"},
-		{"G15 key missing in the payload", []string{`update /interfaces {"interface":[{"config":{"name":"p1"}}]}`}, openconfig.Invalid, "without its key name"},
-		{"G15 key missing in the path", []string{`update /interfaces/interface/config/mtu 1500`}, openconfig.Invalid, "key name is missing"},
+		{"write to state", []string{"update " + p1 + "/state/mtu 1500"}, openconfig.Invalid, "is state"},
+		{"key missing in the path", []string{`update /interfaces/interface/config/mtu 1500`}, openconfig.Invalid, "key name is missing"},
 		{"some keys missing in the path", []string{`update ` + blue + `/fdb/mac-table/entries/entry[vlan=1]/config {}`}, openconfig.Invalid, "mac-address"},
 		{"wildcard in an update", []string{`update /interfaces/interface[name=*]/config/mtu 1500`}, openconfig.Invalid, "wildcard"},
+	})
+}
+
+func TestG15_PayloadsRefused(t *testing.T) {
+	refuseAll(t, []refusal{
+		{"deviated in the payload", []string{"update " + p1 + `/config {"loopback-mode":true}`}, openconfig.Unimplemented, p1 + "/config/loopback-mode"},
+		{"state in the payload", []string{"update " + p1 + ` {"state":{"mtu":1500}}`}, openconfig.Invalid, "is state"},
+		{"unknown field", []string{"update " + p1 + `/config {"mut":1500}`}, openconfig.Invalid, p1 + "/config/mut"},
+		{"wrong module", []string{"update " + p1 + `/config {"openconfig-vlan:mtu":1500}`}, openconfig.Invalid, "openconfig-interfaces"},
+		{"wrong type", []string{"update " + p1 + `/config {"mtu":"many"}`}, openconfig.Invalid, p1 + "/config/mtu"},
+		{"out of range", []string{"update " + p1 + `/config {"mtu":70000}`}, openconfig.Invalid, p1 + "/config/mtu"},
+		{"key conflict in the payload", []string{"update " + p1 + `/config {"name":"p2"}`}, openconfig.Invalid, "contradicts the key p1"},
+		{"key leaf conflict", []string{"update " + p1 + ` {"name":"p2"}`}, openconfig.Invalid, "contradicts the key p1"},
+		{"key missing in the payload", []string{`update /interfaces {"interface":[{"config":{"name":"p1"}}]}`}, openconfig.Invalid, "without its key name"},
+		{"VLAN 0", []string{l2, "update " + blue + "/vlans/vlan[vlan-id=0]/config {}"}, openconfig.Invalid, "want 1..4094"},
 		{"an entry twice", []string{`update /interfaces/interface [{"name":"p1"},{"name":"p1"}]`}, openconfig.Invalid, "twice"},
 		{"a member twice", []string{"update " + p1 + `/config {"mtu":1500,"mtu":1500}`}, openconfig.Invalid, "twice"},
 		{"a member twice by module", []string{"update " + p1 + `/config {"mtu":1500,"openconfig-interfaces:mtu":1500}`}, openconfig.Invalid, "twice"},
@@ -339,27 +259,27 @@ func TestSetRefuses(t *testing.T) {
 		{"replace of an entry with nothing", []string{"replace " + p1 + ` {}`}, openconfig.Invalid, "use delete"},
 		{"the same element twice in a leaf-list", []string{"replace " + p1sw + `/trunk-vlans [10,10]`}, openconfig.Invalid, "twice"},
 		{"mandatory type", []string{"update " + p1 + "/config/mtu 1500"}, openconfig.Invalid, p1 + "/config/type: is missing"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			e := open(t, t.TempDir())
-			e.set(t, port("p0"))
-			before, commits := e.text(), len(e.commits)
-			_, err := e.Set(context.Background(), request(t, append(tt.set, "update /interfaces/interface[name=p0]/config/mtu 1234")...))
-			e.refused(t, err, tt.kind, tt.reason)
-			if got := e.text(); got != before || len(e.commits) != commits || e.device.applied != 2 {
-				t.Errorf("something changed: %s", cmp.Diff(before, got))
-			}
-		})
-	}
+		{"70,000 VLANs", []string{"update " + p1sw + "/trunk-vlans " + manyVLANs()}, openconfig.Invalid, p1sw + "/trunk-vlans"},
+		{"70,000 ranges of VLANs", []string{port("p1"), "update " + p1sw + `/interface-mode "TRUNK"`, "update " + p1sw + "/trunk-vlans " + manyRanges()}, openconfig.Invalid, p1sw + "/trunk-vlans"},
+	})
 }
 
-func (e *element) refused(t *testing.T, err error, kind openconfig.Kind, reason string) {
-	t.Helper()
-	var refused *openconfig.Error
-	if !errors.As(err, &refused) || refused.Kind != kind || !strings.Contains(err.Error(), reason) {
-		t.Errorf("error %v (%+v), want one of kind %v with %q", err, refused, kind, reason)
+// manyVLANs is a list of 70,000 VLANs, in which each stands many times.
+func manyVLANs() string {
+	var b strings.Builder
+	for i := range 70000 {
+		fmt.Fprintf(&b, ",%d", i%4094+1)
 	}
+	return "[" + b.String()[1:] + "]"
+}
+
+// manyRanges is a list of 70,000 ranges, no two the same.
+func manyRanges() string {
+	var b strings.Builder
+	for i := range 70000 {
+		fmt.Fprintf(&b, `,"%d..%d"`, i/50+1, 2000+i%50)
+	}
+	return "[" + b.String()[1:] + "]"
 }
 
 func TestG15_Values(t *testing.T) {
@@ -399,7 +319,7 @@ func TestG15_Values(t *testing.T) {
 	}
 }
 
-func TestValuesRefused(t *testing.T) {
+func TestG16_ValuesAndExtensionsRefused(t *testing.T) {
 	path, err := schema.ParsePath(p1 + "/config")
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package openconfig
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
@@ -92,7 +93,11 @@ func Refuse(path string, err error) *Error {
 	if errors.Is(err, schema.ErrUnimplemented) {
 		kind = Unimplemented
 	}
-	return &Error{Kind: kind, Path: path, Reason: err.Error(), Err: err}
+	reason := err.Error()
+	if _, leaf, ok := strings.Cut(path[strings.LastIndex(path, "]")+1:], "/"); ok { // its last name is in the path already
+		reason = strings.TrimPrefix(reason, leaf[strings.LastIndex(leaf, "/")+1:]+": ")
+	}
+	return &Error{Kind: kind, Path: path, Reason: reason, Err: err}
 }
 
 // invalid is an Error of kind Invalid about a path.

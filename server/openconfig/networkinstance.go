@@ -56,6 +56,9 @@ func checkInstanceType(name string, t oc.E_OpenconfigNetworkInstanceTypes_NETWOR
 		}
 		return invalid(path, "DEFAULT_INSTANCE is for %s only: use L2VSI", spec.DefaultSwitch)
 	case oc.OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE_UNSET:
+		if name == spec.DefaultSwitch {
+			return invalid(path, "is missing: set it to DEFAULT_INSTANCE")
+		}
 		return invalid(path, "is missing: set it to L2VSI")
 	}
 	return invalid(path, "%s is not served: want L2VSI, or DEFAULT_INSTANCE for %s",

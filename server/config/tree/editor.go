@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -100,11 +101,19 @@ func (f *field) check(target reflect.Value) error {
 	}
 	text := errs[0].Error()
 	text = strings.TrimPrefix(text, fmt.Sprintf("schema %q: ", f.entry.Name))
-	return fmt.Errorf("%s", strings.TrimPrefix(text, `schema "": `))
+	text = strings.TrimPrefix(text, `schema "": `)
+	if r := f.entry.Type.Range; len(r) > 0 {
+		text += ": want " + strings.ReplaceAll(r.String(), "|", " or ")
+	}
+	return errors.New(text)
 }
 
-// Append adds to a leaf-list those elements that it does not have.
+// Append adds to a leaf-list those elements that it does not have. What is to
+// be added must not repeat itself.
 func (e *Editor) Append(path schema.Path, v schema.Value) error {
+	if twice, ok := repeated(v.List()); ok {
+		return fmt.Errorf("%s stands twice in the list", twice)
+	}
 	have := e.schema.Get(e.root, path).List()
 	all := slices.Clone(have)
 	seen := make(map[string]struct{}, len(have))

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/openconfig/goyang/pkg/yang"
+	"github.com/openconfig/ygot/util"
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -28,7 +29,8 @@ type field struct {
 	keyFields []int
 	// leaf codes the value of a leaf or leaf-list.
 	leaf codec
-	// entry is what ygot knows of a leaf: ranges, patterns, lengths.
+	// entry is what ygot knows of a leaf, or of the leaf that it refers to:
+	// ranges, patterns, lengths.
 	entry *yang.Entry
 	// keyAt is, for a key leaf of a list and for the leaf below config that it
 	// refers to, one more than the index of its value in schema.Path.Keys.
@@ -89,8 +91,10 @@ func (s *Schema) bind(n *ocpath.Node, holder reflect.Type, index int) error {
 		if schemaEntry == nil || schemaEntry.Dir[n.Name] == nil {
 			return fmt.Errorf("no schema entry")
 		}
-		f.entry = schemaEntry.Dir[n.Name]
 		var err error
+		if f.entry, err = util.ResolveIfLeafRef(schemaEntry.Dir[n.Name]); err != nil {
+			return err
+		}
 		f.leaf, err = newCodec(n, t)
 		return err
 	}
