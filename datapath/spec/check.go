@@ -95,7 +95,10 @@ func (s *Switch) Check() error {
 	}
 	for key := range s.Static {
 		if key.MAC.Multicast() || key.MAC.IsZero() {
-			return fail("static entry %s vlan %d: no single station has this address", key.MAC, key.VLAN)
+			return &Invalid{
+				Switch: s.Name, VLAN: key.VLAN, MAC: key.MAC,
+				Reason: fmt.Sprintf("no single station has the address %s", key.MAC),
+			}
 		}
 	}
 	return nil

@@ -67,8 +67,8 @@ func TestSwitchCheck(t *testing.T) {
 		{"ageing below zero", sw(func(s *Switch) { s.Ageing = -1 }), Invalid{Switch: "s"}, "ageing"},
 		{"VLAN 0", sw(func(s *Switch) { s.VLANs[0] = VLAN{} }), Invalid{Switch: "s"}, "want 1 to 4094"},
 		{"VLAN 4095", sw(func(s *Switch) { s.VLANs[4095] = VLAN{ID: 4095} }), Invalid{Switch: "s", VLAN: 4095}, "want 1 to 4094"},
-		{"group as a static entry", sw(func(s *Switch) { s.Static[FDBKey{1, MAC{1}}] = "p1" }), Invalid{Switch: "s"}, "no single station"},
-		{"nobody as a static entry", sw(func(s *Switch) { s.Static[FDBKey{1, MAC{}}] = "p1" }), Invalid{Switch: "s"}, "no single station"},
+		{"group as a static entry", sw(func(s *Switch) { s.Static[FDBKey{1, MAC{1}}] = "p1" }), Invalid{Switch: "s", VLAN: 1}, "no single station"},
+		{"nobody as a static entry", sw(func(s *Switch) { s.Static[FDBKey{1, MAC{}}] = "p1" }), Invalid{Switch: "s", VLAN: 1}, "no single station"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
