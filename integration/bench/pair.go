@@ -157,6 +157,9 @@ func (p *pair) learn(others uint32) error {
 		n        *topology.Namespace
 		src, dst uint32
 	}{{p.a, macA, macB}, {p.b, macB, macA}} {
+		if err := side.n.AwaitRunning("eth0", 10*time.Second); err != nil {
+			return err
+		}
 		s, err := traffic.Open(side.n, "eth0")
 		if err != nil {
 			return err

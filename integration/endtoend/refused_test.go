@@ -58,7 +58,8 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"origin that is not served", origin("ietf"), codes.InvalidArgument, []string{"ietf"}},
 		{"deletion of what a switch refers to", deletion(s), codes.InvalidArgument, []string{"absent"}},
 		{"good and bad together", &gpb.SetRequest{Update: []*gpb.Update{element.Access("p1", 20), element.Update(p1+"/config/mtu", 1)}}, codes.InvalidArgument, []string{"mtu"}},
-		{"70,000 VLAN members", members(18), codes.InvalidArgument, nil},
+		{"70,000 VLAN members of a trunk", vlans(map[string]any{"interface-mode": "TRUNK", "trunk-vlans": upTo(70_000)}), codes.InvalidArgument, []string{"trunk-vlans"}},
+		{"70,000 members of VLANs", members(18), codes.ResourceExhausted, []string{"vlan"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,6 +95,15 @@ func origin(name string) *gpb.SetRequest {
 func deletion(s *site) *gpb.SetRequest {
 	s.configure(element.Access("absent", 10), element.Switch("blue", "absent"))
 	return &gpb.SetRequest{Delete: []*gpb.Path{element.Path("/interfaces/interface[name=absent]")}}
+}
+
+// upTo is 1, 2, … n.
+func upTo(n int) []any {
+	all := make([]any, n)
+	for i := range all {
+		all[i] = i + 1
+	}
+	return all
 }
 
 // members is that many switches with each VLAN there is, one trunk in each:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,13 +144,17 @@ func (s *site) configure(updates ...*gpb.Update) {
 	s.ok(s.Configure(s.t.Context(), updates...))
 }
 
-// forwarding waits until ports forward, or do not.
+// forwarding waits until ports forward and the hosts behind them can send, or
+// until the ports do not forward.
 func (s *site) forwarding(want bool, ports ...string) {
 	s.t.Helper()
 	for _, port := range ports {
 		s.leaf("/interfaces/interface[name="+port+"]/switch-port/state/forwarding", fmt.Sprint(want))
 		if want {
 			s.leaf("/interfaces/interface[name="+port+"]/state/oper-status", "UP")
+			if h := s.hosts[port]; h != nil {
+				s.ok(h.namespace.AwaitRunning("eth0", soon))
+			}
 		}
 	}
 }
@@ -237,9 +242,25 @@ func (s *site) gets(at *host, text string) traffic.Frame {
 	s.t.Helper()
 	f, err := at.Receive(soon, carries(text))
 	if err != nil {
-		s.t.Fatalf("the frame %q does not arrive at %s: %v", text, at.mac, err)
+		s.t.Fatalf("the frame %q does not arrive at %s: %v; counted are\n%s", text, at.mac, err, s.counted())
 	}
 	return f
+}
+
+// counted is each counter that is not zero, for who looks for a lost frame.
+func (s *site) counted() string {
+	leaves, err := s.Leaves(s.t.Context(), "/interfaces/interface/state/counters", "/interfaces/interface/switch-port/discards")
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for path, v := range leaves {
+		if n := v.GetUintVal(); n != 0 && !strings.HasSuffix(path, "/sflow-code") {
+			lines = append(lines, fmt.Sprintf("  %s = %d", path, n))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 // lacks wants a host not to receive the frame with the text.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -173,4 +174,27 @@ func (n *Namespace) Tap(name string) error {
 		return fmt.Errorf("tap %s: %w", name, err)
 	}
 	return n.SetUp(name, true)
+}
+
+// Running reports whether an interface sends what it is given: it is up, and so
+// is the other end. The kernel tells that some time after either came up, and
+// until then throws frames away in silence (net/core/link_watch.c).
+func (n *Namespace) Running(name string) (bool, error) {
+	l, err := n.Link(name)
+	if err != nil {
+		return false, err
+	}
+	return l.Attrs().OperState == netlink.OperUp && l.Attrs().Flags&net.FlagRunning != 0, nil
+}
+
+// AwaitRunning waits for Running.
+func (n *Namespace) AwaitRunning(name string, bound time.Duration) error {
+	for deadline := time.Now().Add(bound); ; time.Sleep(5 * time.Millisecond) {
+		if running, err := n.Running(name); running || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("interface %s does not run after %s", name, bound)
+		}
+	}
 }
