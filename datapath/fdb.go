@@ -10,12 +10,10 @@ import (
 )
 
 const (
-	// The filtering database is scanned some ageingParts times within the
-	// shortest ageing time of a switch with learned entries, but neither more
-	// often nor more seldom than these.
-	ageingParts            = 30
-	minAgeScan, maxAgeScan = time.Second, 10 * time.Second
-	contextEach            = 1 << 12 // entries between looks at the context
+	// ageEvery bounds how much longer than its time an entry lives: a scan costs
+	// a few milliseconds, and there is none where nothing can age.
+	ageEvery    = time.Second
+	contextEach = 1 << 12 // entries between looks at the context
 )
 
 // tick looks at what the program did: learned addresses, counts, entries that
@@ -71,19 +69,9 @@ func named(e fastpath.Entry, sw, port string) spec.FDBEntry {
 	}
 }
 
-// age removes what is too old, now and then, where anything can be.
+// age removes what is too old, each second, where anything can be.
 func (d *Datapath) age(now time.Time) error {
-	shortest := time.Duration(0)
-	for number, s := range d.tables.switches.Each {
-		ageing := time.Duration(s.AgeingSeconds) * time.Second
-		if ageing == 0 || shortest != 0 && ageing >= shortest {
-			continue
-		}
-		if d.objects.Switches().Stats(number).Dynamic > 0 {
-			shortest = ageing
-		}
-	}
-	if shortest == 0 || now.Sub(d.aged) < min(max(shortest/ageingParts, minAgeScan), maxAgeScan) {
+	if now.Sub(d.aged) < ageEvery || !d.canAge() {
 		return nil
 	}
 	d.aged = now
@@ -91,6 +79,16 @@ func (d *Datapath) age(now time.Time) error {
 		return fmt.Errorf("age the filtering database: %w", err)
 	}
 	return nil
+}
+
+// canAge is whether a switch whose entries age has learned any.
+func (d *Datapath) canAge() bool {
+	for number, s := range d.tables.switches.Each {
+		if s.AgeingSeconds > 0 && d.objects.Switches().Stats(number).Dynamic > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // FDB hands over the entries of the filtering databases of all switches, in no
