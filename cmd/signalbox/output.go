@@ -95,6 +95,14 @@ func paint(out io.Writer, cell any) any {
 	return cell
 }
 
+// present is a number that is not 0, which stands for none.
+func present(n uint64) any {
+	if n == 0 {
+		return ""
+	}
+	return n
+}
+
 // status paints a status by whether it is the one that is hoped for.
 func status(value, hoped string) any {
 	switch value {

@@ -29,7 +29,7 @@ type interfaceRow struct {
 	Switch      string `json:"switch,omitempty"`
 	Mode        string `json:"mode,omitempty"`
 	VLANs       string `json:"vlans,omitempty"`
-	MTU         uint64 `json:"mtu"`
+	MTU         uint64 `json:"mtu,omitempty"` // 0 where the leaf can not hold it, as of lo
 	MAC         string `json:"mac-address,omitempty"`
 	Description string `json:"description,omitempty"`
 }
@@ -101,7 +101,7 @@ func interfaceColumns() []column[interfaceRow] {
 		{title: "switch", value: func(r interfaceRow) any { return r.Switch }},
 		{title: "mode", value: func(r interfaceRow) any { return r.Mode }},
 		{title: "vlans", value: func(r interfaceRow) any { return r.VLANs }},
-		{title: "mtu", value: func(r interfaceRow) any { return r.MTU }, right: true},
+		{title: "mtu", value: func(r interfaceRow) any { return present(r.MTU) }, right: true},
 		{title: "mac address", value: func(r interfaceRow) any { return r.MAC }},
 		{title: "description", value: func(r interfaceRow) any { return r.Description }},
 	}
