@@ -12,7 +12,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GO ?= go
 # Building and the tests of packages are the user's; what makes namespaces is root's.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# The version is set here, so Go need not ask git, which refuses where another
+# user owns the folder.
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 # CI wants to see each test.
 VERBOSE := $(if $(CI),-v,)
 # The race detector needs a C compiler.
@@ -79,7 +81,7 @@ clients: $(GNMIC) $(GRPCURL) $(GNMI_CLI) ## build gnmic, grpcurl and gnmi_cli (e
 $(GNMIC):
 	@echo 'building gnmic $(GNMIC_VERSION): about seven minutes on two CPUs, once'
 	mkdir -p $(@D)
-	cd integration/clients && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./gnmic
+	cd integration/clients && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./gnmic
 
 $(GRPCURL):
 	@echo 'building grpcurl $(GRPCURL_VERSION)'

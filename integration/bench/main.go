@@ -130,8 +130,12 @@ type arm struct {
 
 // turns measures the arms in turns and gives the median of each.
 func (b *bench) turns(ctx context.Context, arms []arm) (map[string]float64, error) {
+	return takeTurns(ctx, b.rounds, arms)
+}
+
+func takeTurns(ctx context.Context, rounds int, arms []arm) (map[string]float64, error) {
 	all := map[string][]float64{}
-	for range b.rounds {
+	for range rounds {
 		for _, a := range arms {
 			if err := ctx.Err(); err != nil {
 				return nil, err

@@ -108,7 +108,7 @@ const upgradedVersion = "v99.0.0-upgrade"
 func upgraded(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "signalbox")
-	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-X main.version="+upgradedVersion, "-o", path, "./cmd/signalbox")
+	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.version="+upgradedVersion, "-o", path, "./cmd/signalbox")
 	c.Dir, c.Env = testenv.Root(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
