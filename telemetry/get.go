@@ -19,6 +19,13 @@ import (
 // A path that holds nothing is ErrNotFound; schema.ErrInvalid and
 // schema.ErrUnimplemented are as Compile has them.
 func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
+	return e.GetWithin(ctx, req, nil)
+}
+
+// GetWithin is Get for a reader who sees no more than a limit permits: the rest
+// is left out of what the paths stand for. A path that the limit does not admit
+// is ErrForbidden. nil permits all.
+func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *schema.Limit) (*gpb.GetResponse, error) {
 	if err := e.begin(); err != nil {
 		return nil, err
 	}
@@ -30,7 +37,7 @@ func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse
 	if err := extensions(req.GetExtension()); err != nil {
 		return nil, err
 	}
-	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType()}
+	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit}
 	var err error
 	if g.enc, err = schema.EncodingOf(req.GetEncoding()); err != nil {
 		return nil, err
@@ -61,6 +68,8 @@ type getter struct {
 	enc  schema.Encoding
 	kind gpb.GetRequest_DataType
 	keep func(*ocpath.Node) bool
+	// limit is what the reader may see.
+	limit *schema.Limit
 }
 
 // kept gives the filter for the data type and models of a request.
@@ -108,7 +117,10 @@ func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gp
 	if err != nil {
 		return nil, err
 	}
-	leaves := p.Depth(depth(req.GetExtension())).Only(g.keep)
+	if err := admit(g.limit, p, req.GetPrefix(), path); err != nil {
+		return nil, err
+	}
+	leaves := p.Depth(depth(req.GetExtension())).Only(g.keep).Within(g.limit)
 	root, err := g.overlay(ctx, leaves)
 	if err != nil {
 		return nil, err

@@ -41,8 +41,8 @@ type manner struct {
 	suppress  bool
 }
 
-// plan compiles a request.
-func (e *Engine) plan(req *gpb.SubscribeRequest) (*plan, error) {
+// plan compiles a request of a reader who sees what a limit permits.
+func (e *Engine) plan(req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, error) {
 	list := req.GetSubscribe()
 	if len(list.GetSubscription()) == 0 {
 		return nil, fmt.Errorf("a SubscriptionList without subscriptions: %w", schema.ErrInvalid)
@@ -63,7 +63,7 @@ func (e *Engine) plan(req *gpb.SubscribeRequest) (*plan, error) {
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
 	}
-	patterns, order, err := e.patterns(req, keep)
+	patterns, order, err := e.patterns(req, keep, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (e *Engine) plan(req *gpb.SubscribeRequest) (*plan, error) {
 }
 
 // patterns compiles the paths, those to be served in the same manner together.
-func (e *Engine) patterns(req *gpb.SubscribeRequest, keep func(*ocpath.Node) bool) (map[manner][]schema.Pattern, []manner, error) {
+func (e *Engine) patterns(req *gpb.SubscribeRequest, keep func(*ocpath.Node) bool, limit *schema.Limit) (map[manner][]schema.Pattern, []manner, error) {
 	list := req.GetSubscribe()
 	patterns := map[manner][]schema.Pattern{}
 	var order []manner
@@ -92,10 +92,13 @@ func (e *Engine) patterns(req *gpb.SubscribeRequest, keep func(*ocpath.Node) boo
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := admit(limit, pattern, list.GetPrefix(), sub.GetPath()); err != nil {
+			return nil, nil, err
+		}
 		if _, known := patterns[m]; !known {
 			order = append(order, m)
 		}
-		patterns[m] = append(patterns[m], pattern.Depth(depth(req.GetExtension())).Only(keep))
+		patterns[m] = append(patterns[m], pattern.Depth(depth(req.GetExtension())).Only(keep).Within(limit))
 	}
 	return patterns, order, nil
 }

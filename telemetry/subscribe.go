@@ -31,7 +31,13 @@ var errEnded = errors.New("the subscription ended")
 // ErrSlowReader, ErrClosed, the cause of ctx, or what send or a source failed
 // with.
 func (e *Engine) Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls <-chan struct{}, send func(frame []byte) error) error {
-	p, err := e.plan(req)
+	return e.SubscribeWithin(ctx, req, nil, polls, send)
+}
+
+// SubscribeWithin is Subscribe for a reader who sees no more than a limit
+// permits, as GetWithin has it.
+func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit, polls <-chan struct{}, send func(frame []byte) error) error {
+	p, err := e.plan(req, limit)
 	if err != nil {
 		return err
 	}

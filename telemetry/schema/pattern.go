@@ -22,6 +22,7 @@ type alternative struct {
 	nodes set
 	ends  []ocpath.ID // topmost nodes asked for, ascending, none below another
 	conds []condition
+	limit *Limit // nil for none
 }
 
 // condition asks one key for one value.
@@ -83,7 +84,8 @@ func (p Pattern) Empty() bool { return len(p.alts) == 0 }
 // it, as in Path.
 func (p Pattern) Match(node ocpath.ID, keys []string) bool {
 	for i := range p.alts {
-		if p.alts[i].nodes.has(node) && p.alts[i].holds(keys) {
+		a := &p.alts[i]
+		if a.nodes.has(node) && a.holds(keys) && (a.limit == nil || a.limit.allows(node, keys)) {
 			return true
 		}
 	}
@@ -94,7 +96,8 @@ func (p Pattern) Match(node ocpath.ID, keys []string) bool {
 func (p Pattern) Touches(path Path) bool {
 	end := ocpath.Get(path.Node).End
 	for i := range p.alts {
-		if p.alts[i].nodes.intersects(path.Node, end) && p.alts[i].holds(path.Keys) {
+		a := &p.alts[i]
+		if a.nodes.intersects(path.Node, end) && a.holds(path.Keys) && (a.limit == nil || a.limit.Touches(path)) {
 			return true
 		}
 	}
@@ -193,7 +196,7 @@ func (p Pattern) Only(keep func(*ocpath.Node) bool) Pattern {
 			}
 		}
 		if some {
-			out.alts = append(out.alts, alternative{nodes, a.ends, a.conds})
+			out.alts = append(out.alts, alternative{nodes, a.ends, a.conds, a.limit})
 		}
 	}
 	return out
@@ -207,7 +210,7 @@ func (p Pattern) Depth(level uint32) Pattern {
 	}
 	var out Pattern
 	for _, a := range p.alts {
-		b := alternative{newSet(), a.ends, a.conds}
+		b := alternative{newSet(), a.ends, a.conds, a.limit}
 		for _, end := range a.ends {
 			a.putDepth(b.nodes, end, level)
 		}
@@ -234,10 +237,10 @@ func (a *alternative) putDepth(nodes set, node ocpath.ID, level uint32) {
 // Union is the pattern for what any of the patterns asks for.
 func Union(patterns ...Pattern) Pattern {
 	var out Pattern
-	at := map[string]int{} // alternatives by their conditions
+	at := map[string]int{} // alternatives by their conditions and limit
 	for _, p := range patterns {
 		for _, a := range p.alts {
-			key := conditionsID(a.conds)
+			key := a.limit.ID() + conditionsID(a.conds)
 			if i, known := at[key]; known {
 				out.alts[i] = out.alts[i].union(a)
 				continue
@@ -249,7 +252,7 @@ func Union(patterns ...Pattern) Pattern {
 	return out
 }
 
-// union joins two alternatives with the same conditions.
+// union joins two alternatives with the same conditions and limit.
 func (a alternative) union(b alternative) alternative {
 	nodes := slices.Clone(a.nodes)
 	for w := range nodes {
@@ -257,7 +260,7 @@ func (a alternative) union(b alternative) alternative {
 	}
 	ends := slices.Concat(a.ends, b.ends)
 	slices.Sort(ends)
-	return alternative{nodes, slices.Compact(ends), a.conds}
+	return alternative{nodes, slices.Compact(ends), a.conds, a.limit}
 }
 
 // conditionsID is a text that is the same for the same conditions.
@@ -278,7 +281,7 @@ func conditionsID(conds []condition) string {
 func (p Pattern) ID() string {
 	parts := make([]string, len(p.alts))
 	for i, a := range p.alts {
-		parts[i] = fmt.Sprintf("%x[%s]", []uint64(a.nodes), conditionsID(a.conds))
+		parts[i] = fmt.Sprintf("%x[%s]%s", []uint64(a.nodes), conditionsID(a.conds), a.limit.ID())
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, "|")
