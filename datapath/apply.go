@@ -98,7 +98,7 @@ func (d *Datapath) transact() error {
 		return err
 	}
 	var undo reconcile.Undo
-	err := d.tables.sync(d.model, &undo, d.purge)
+	err := d.sync(&undo)
 	if err == nil {
 		return nil
 	}
@@ -208,7 +208,7 @@ func (d *Datapath) Resync(ctx context.Context) error {
 		if d.ready {
 			d.tables.touchAll(d.model)
 			d.model.settle(time.Now())
-			err = errors.Join(err, d.prepare(), d.tables.sync(d.model, nil, d.purge))
+			err = errors.Join(err, d.prepare(), d.sync(nil))
 		}
 		d.publish(time.Now())
 		d.model.begin()
@@ -234,7 +234,7 @@ func (d *Datapath) Flush() error {
 		_, err := d.model.update(c)
 		d.tables.touchAll(d.model)
 		d.model.settle(time.Now())
-		err = errors.Join(err, d.tables.sync(d.model, nil, d.purge))
+		err = errors.Join(err, d.sync(nil))
 		d.model.commit()
 		d.publish(time.Now())
 		return err

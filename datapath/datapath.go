@@ -43,6 +43,7 @@ type Datapath struct {
 	log      *slog.Logger
 	instance *net.UnixListener
 	record   *recordFile
+	hurry    hurry
 	conn     *netdev.Conn
 	watcher  *netdev.Watcher
 	objects  *fastpath.Objects
@@ -115,7 +116,8 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 	if d.instance, err = claimInstance(); err != nil {
 		return nil, err
 	}
-	if err := d.openObjects(o); err != nil {
+	d.hurry = newHurry(o.StateDir)
+	if err := errors.Join(d.hurry.restore(), d.openObjects(o)); err != nil {
 		return nil, err
 	}
 	if err := d.openNetwork(); err != nil {

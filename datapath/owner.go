@@ -241,7 +241,7 @@ func (d *Datapath) setDevice(l netdev.Link) {
 func (d *Datapath) follow(now time.Time) {
 	if d.ready {
 		d.model.settle(now)
-		if err := errors.Join(d.prepare(), d.tables.sync(d.model, nil, d.purge)); err != nil {
+		if err := errors.Join(d.prepare(), d.sync(nil)); err != nil {
 			d.failed(err)
 		}
 	}
