@@ -35,6 +35,10 @@ type Options struct {
 	// time, and must not call the Store. nil is allowed.
 	Committed func(Commit)
 
+	// By names who is behind a request, by its context; nil where nobody knows.
+	// The name is kept in the files.
+	By func(context.Context) string
+
 	// fs replaces the folder's file system in tests of faults.
 	fs journal.FS
 }
@@ -53,4 +57,10 @@ type Commit struct {
 	// are about configuration only (telemetry.Config): state may live on below
 	// the same entry. They come before the updates.
 	Deletes []schema.Path
+	// ID is the element's own number of the commit, ascending; 0 for what Open
+	// loaded.
+	ID uint64
+	// ConfirmID is the client's id of a confirmed commit: of the transaction
+	// that it is, and of the one that takes it back.
+	ConfirmID string
 }

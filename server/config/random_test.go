@@ -249,7 +249,7 @@ func restart(t *testing.T, e *element, d dice) *element {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := load(e.schema, document, nil)
+	tree, err := loadDocument(e.schema, document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			t.Fatalf("JSON of what was accepted: %v", err)
 		}
-		again, err := load(e.schema, document, nil)
+		again, err := loadDocument(e.schema, document)
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v\n%s", err, document)
 		}
@@ -309,7 +309,8 @@ func FuzzReplay(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-22T08:27:00Z","delete":["/interfaces/interface[name=p1]"],"update":[["/interfaces/interface[name=p2]/config/mtu",9000]]}`))
 	f.Add([]byte(`{"update":[["/interfaces/interface[name=p2]/config",{}]]}`))
 	f.Add([]byte(`{"update":[[1]]}`))
+	f.Add([]byte(`{"by":"x","unconfirmed":{"id":"c","deadline":"2026-11-22T08:27:00Z","nanoseconds":5,"back":{"delete":["/interfaces/interface[name=p1]"]}}}`))
 	f.Fuzz(func(_ *testing.T, text []byte) {
-		_ = replay(e.schema.Edit(e.Running()), text) // no panic
+		_, _ = load(e.schema, []byte("{}"), text, [][]byte{text, text}, 0) // no panic
 	})
 }

@@ -12,81 +12,102 @@ import (
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
-// record is the text of one transaction in the journal: paths in gNMI's text
-// form, values by RFC 7951. The deletes come before the updates.
+// record is the text of one transaction in the journal.
 //
 //	{"time":"2026-11-22T08:27:00Z","delete":["/interfaces/interface[name=p1]"],
 //	 "update":[["/interfaces/interface[name=p2]/config/mtu",9000]]}
 type record struct {
-	Time   time.Time            `json:"time"`
+	Time time.Time `json:"time"`
+	// By says who made the transaction, "" where nobody said so.
+	By string `json:"by,omitempty"`
+	changes
+	// Unconfirmed is what waits for confirmation after the transaction; a
+	// record without it says that nothing does.
+	Unconfirmed *unconfirmedRecord `json:"unconfirmed,omitempty"`
+}
+
+// changes are those of a tree.Difference: paths in gNMI's text form, values by
+// RFC 7951. The deletes come before the updates.
+type changes struct {
 	Delete []string             `json:"delete,omitempty"`
 	Update [][2]json.RawMessage `json:"update,omitempty"`
 }
 
-// encodeRecord gives the text of what a transaction changed.
-func encodeRecord(at time.Time, d *tree.Difference) ([]byte, error) {
-	r := record{Time: at.UTC()}
+// unconfirmedRecord is the text of an unconfirmed commit.
+type unconfirmedRecord struct {
+	ID       string    `json:"id"`
+	Deadline time.Time `json:"deadline"`
+	// Nanoseconds is how long the commit may wait in all.
+	Nanoseconds int64 `json:"nanoseconds"`
+	// Back leads to the configuration before the commit.
+	Back changes `json:"back"`
+}
+
+func (c *changes) empty() bool { return len(c.Delete) == 0 && len(c.Update) == 0 }
+
+// textOf gives a difference as text.
+func textOf(d *tree.Difference) changes {
+	var c changes
 	for _, path := range d.Deletes {
-		r.Delete = append(r.Delete, path.String())
+		c.Delete = append(c.Delete, path.String())
 	}
 	for _, leaf := range d.Updates {
-		r.Update = append(r.Update, [2]json.RawMessage{
+		c.Update = append(c.Update, [2]json.RawMessage{
 			schema.AppendJSONString(nil, leaf.Path.String()),
 			leaf.Value.AppendJSON(nil, ocpath.Get(leaf.Path.Node), schema.JSONIETF),
 		})
 	}
+	return c
+}
+
+// compact gives a value as JSON on one line.
+func compact(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(&r); err != nil {
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// replay makes the changes of one record.
-func replay(e *tree.Editor, text []byte) error {
-	var r record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return err
-	}
-	for _, p := range r.Delete {
-		path, err := parsePath(p)
+// difference reads what textOf wrote.
+func (c *changes) difference() (tree.Difference, error) {
+	var d tree.Difference
+	for _, text := range c.Delete {
+		path, err := parsePath(text)
 		if err != nil {
-			return err
+			return d, err
 		}
-		if err := e.Delete(path); err != nil {
-			return fmt.Errorf("%s: %w", p, err)
-		}
+		d.Deletes = append(d.Deletes, path)
 	}
-	for _, u := range r.Update {
-		if err := replayUpdate(e, u); err != nil {
-			return err
+	for _, u := range c.Update {
+		leaf, err := parseUpdate(u)
+		if err != nil {
+			return d, err
 		}
+		d.Updates = append(d.Updates, leaf)
 	}
-	return nil
+	return d, nil
 }
 
-func replayUpdate(e *tree.Editor, u [2]json.RawMessage) error {
+func parseUpdate(u [2]json.RawMessage) (tree.Leaf, error) {
 	var text string
 	if err := json.Unmarshal(u[0], &text); err != nil {
-		return err
+		return tree.Leaf{}, err
 	}
 	path, err := parsePath(text)
 	if err != nil {
-		return err
+		return tree.Leaf{}, err
 	}
 	if n := ocpath.Get(path.Node); !n.IsLeaf() || !n.Config {
-		return fmt.Errorf("%s: no leaf that can be configured", text)
+		return tree.Leaf{}, fmt.Errorf("%s: no leaf that can be configured", text)
 	}
 	v, err := schema.FromJSON(path.Node, u[1])
-	if err == nil {
-		err = e.Set(path, v)
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", text, err)
+		return tree.Leaf{}, fmt.Errorf("%s: %w", text, err)
 	}
-	return nil
+	return tree.Leaf{Path: path, Value: v}, nil
 }
 
 func parsePath(text string) (schema.Path, error) {
@@ -97,18 +118,56 @@ func parsePath(text string) (schema.Path, error) {
 	return schema.Exact(nil, p)
 }
 
-// lastChanged is the time of the last record, or the one given where there is
-// none.
-func lastChanged(records [][]byte, otherwise time.Time) time.Time {
-	var r record
-	if len(records) == 0 || json.Unmarshal(records[len(records)-1], &r) != nil {
-		return otherwise
+// makeChanges makes the changes of a difference on a candidate.
+func makeChanges(e *tree.Editor, d *tree.Difference) error {
+	for _, path := range d.Deletes {
+		if err := e.Delete(path); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 	}
-	return r.Time
+	for _, leaf := range d.Updates {
+		if err := e.Set(leaf.Path, leaf.Value); err != nil {
+			return fmt.Errorf("%s: %w", leaf.Path, err)
+		}
+	}
+	return nil
 }
 
-// load builds the tree of a document and the records made after it.
-func load(s *tree.Schema, document []byte, records [][]byte) (*oc.Device, error) {
+// loaded is what was read from the files.
+type loaded struct {
+	device  *oc.Device
+	changed time.Time // zero where that is not known
+	pending *unconfirmed
+	history history
+}
+
+// load builds the configuration of a document, what was noted with it, and the
+// records made after it; first is the number of the last change that the
+// document holds.
+func load(s *tree.Schema, document, note []byte, records [][]byte, first uint64) (*loaded, error) {
+	d, err := loadDocument(s, document)
+	if err != nil {
+		return nil, err
+	}
+	l := &loaded{device: d}
+	if err := l.takeNote(note); err != nil {
+		return nil, fmt.Errorf("note: %w", err)
+	}
+	e := s.Edit(d)
+	for i, text := range records {
+		keep := len(records)-i <= maxHistory
+		if keep {
+			e = s.Edit(l.device)
+		}
+		if err := l.replay(s, e, text, first+uint64(i)+1, keep); err != nil {
+			return nil, fmt.Errorf("change %d of %d: %w", i+1, len(records), err)
+		}
+	}
+	return l, nil
+}
+
+// loadDocument builds the tree of a document.
+func loadDocument(s *tree.Schema, document []byte) (*oc.Device, error) {
 	e := s.Edit(nil)
 	p, err := flatten(schema.Path{Node: ocpath.Root}, document)
 	if err != nil {
@@ -124,10 +183,35 @@ func load(s *tree.Schema, document []byte, records [][]byte) (*oc.Device, error)
 			return nil, fmt.Errorf("%s: %w", leaf.Path, err)
 		}
 	}
-	for i, text := range records {
-		if err := replay(e, text); err != nil {
-			return nil, fmt.Errorf("change %d of %d: %w", i+1, len(records), err)
+	return e.Tree(), nil
+}
+
+// replay makes one record's transaction on a candidate; keep remembers how to
+// go back, for which the candidate must be one of the tree that was loaded
+// last.
+func (l *loaded) replay(s *tree.Schema, e *tree.Editor, text []byte, number uint64, keep bool) error {
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	d, err := r.difference()
+	if err == nil {
+		err = makeChanges(e, &d)
+	}
+	if err == nil {
+		l.pending, err = r.Unconfirmed.unconfirmed()
+	}
+	if err != nil {
+		return err
+	}
+	if !r.changes.empty() {
+		l.changed = r.Time
+	}
+	if keep {
+		if made := e.Difference(); !made.Empty() {
+			l.history.add(past{id: number, at: r.Time, by: r.By, back: s.Inverse(l.device, &made)})
 		}
 	}
-	return e.Tree(), nil
+	l.device = e.Tree()
+	return nil
 }

@@ -3,12 +3,10 @@ package config
 import (
 	"context"
 	"errors"
-	"fmt"
 	"syscall"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openconfig/gnmi/proto/gnmi_ext"
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/server/config/tree"
 	"github.com/signalbox/signalbox/server/openconfig"
@@ -16,10 +14,12 @@ import (
 
 // Set carries out one transaction (gNMI specification, 3.4): all of it or
 // nothing. One runs at a time; a context that ends while it waits takes it
-// back, one that ends later does not tear it apart. Its errors hold an
-// openconfig.Error for each path at fault, or are the context's.
+// back, one that ends later does not tear it apart. Of the extensions it serves
+// commit confirmed and master arbitration. Its errors hold an openconfig.Error
+// for each path at fault, or are the context's.
 func (s *Store) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse, error) {
-	if err := checkExtensions(req.GetExtension()); err != nil {
+	x, err := readExtensions(req.GetExtension())
+	if err != nil {
 		return nil, err
 	}
 	all, err := operations(s.schema, req)
@@ -30,37 +30,57 @@ func (s *Store) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse,
 		return nil, err
 	}
 	defer func() { s.turn <- struct{}{} }()
+	if err := s.masters.admit(x.arbitration); err != nil {
+		return nil, err
+	}
+	if err := s.admit(x, len(all)); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if err := s.carryOut(context.WithoutCancel(ctx), x, all, now); err != nil {
+		return nil, err
+	}
+	return response(req, all, now), nil
+}
+
+// carryOut makes the transaction of a Set that is admitted.
+func (s *Store) carryOut(ctx context.Context, x extensions, all []operation, now time.Time) error {
+	by := s.by(ctx)
+	if x.commit != nil && x.commit.GetCommit() == nil {
+		return s.settle(ctx, x.commit, now, by)
+	}
+	editor, err := s.candidate(all)
+	if err != nil {
+		return err
+	}
+	diff := editor.Difference()
+	t := transaction{at: now, by: by}
+	if x.commit != nil {
+		t.pending = newUnconfirmed(x.commit, s.schema.Inverse(s.Running(), &diff), now)
+		t.confirmID = x.commit.GetId()
+	} else if diff.Empty() {
+		return nil
+	}
+	return s.commit(ctx, editor, &diff, t)
+}
+
+// candidate makes the operations on a copy of the running configuration.
+func (s *Store) candidate(all []operation) (*tree.Editor, error) {
 	editor := s.schema.Edit(s.Running())
 	for i := range all {
 		if err := all[i].carryOut(s.schema, editor); err != nil {
 			return nil, err
 		}
 	}
-	now := time.Now()
-	if diff := editor.Difference(); !diff.Empty() {
-		if err := s.commit(context.WithoutCancel(ctx), editor, &diff, now); err != nil {
-			return nil, err
-		}
-	}
-	return response(req, all, now), nil
+	return editor, nil
 }
 
-// checkExtensions refuses what would change the meaning of a Set and is not
-// served.
-func checkExtensions(extensions []*gnmi_ext.Extension) error {
-	for _, e := range extensions {
-		switch x := e.GetExt().(type) {
-		case *gnmi_ext.Extension_Depth:
-			return &openconfig.Error{Kind: openconfig.Invalid, Reason: "extension depth: a Set has none"}
-		case *gnmi_ext.Extension_MasterArbitration:
-			return &openconfig.Error{Kind: openconfig.Unimplemented, Reason: "extension master arbitration is not served"}
-		case *gnmi_ext.Extension_Commit:
-			return &openconfig.Error{Kind: openconfig.Unimplemented, Reason: "extension commit confirmed is not served"}
-		default:
-			return &openconfig.Error{Kind: openconfig.Unimplemented, Reason: fmt.Sprintf("extension %T is not served", x)}
-		}
+// by is who is behind a request.
+func (s *Store) by(ctx context.Context) string {
+	if s.options.By == nil {
+		return ""
 	}
-	return nil
+	return s.options.By(ctx)
 }
 
 // response has a result for each operation, in the order of their execution.
@@ -72,8 +92,19 @@ func response(req *gpb.SetRequest, all []operation, at time.Time) *gpb.SetRespon
 	return r
 }
 
+// transaction is what there is to know of a commit beside its changes.
+type transaction struct {
+	at time.Time
+	by string
+	// pending is what waits for confirmation after it, nil for nothing.
+	pending *unconfirmed
+	// confirmID is the client's id of the confirmed commit that it begins or
+	// takes back, "" where it does neither.
+	confirmID string
+}
+
 // commit validates, applies, persists and publishes a candidate.
-func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Difference, now time.Time) error {
+func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Difference, t transaction) error {
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
@@ -84,12 +115,19 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	if err := s.apply(ctx, change); err != nil {
 		return err
 	}
-	if err := s.persist(diff, now); err != nil {
+	if err := s.persist(diff, t.pending, t.at, t.by); err != nil {
 		return errors.Join(err, s.revert(ctx, change))
 	}
-	s.config, s.changed = next, now
+	if !diff.Empty() {
+		s.history.add(past{id: s.journal.Seq(), at: t.at, by: t.by, back: s.schema.Inverse(s.Running(), diff)})
+		s.changed = t.at
+	}
+	s.config = next
 	s.running.Store(editor.Tree())
-	s.tell(s.defaults.commit(now, diff))
+	s.watch(t.pending)
+	told := s.defaults.commit(s.changed, diff)
+	told.ID, told.ConfirmID = s.journal.Seq(), t.confirmID
+	s.tell(told)
 	return nil
 }
 
@@ -136,9 +174,10 @@ func (s *Store) apply(ctx context.Context, change spec.Change) error {
 	return nil
 }
 
-// persist makes a difference durable.
-func (s *Store) persist(diff *tree.Difference, now time.Time) error {
-	text, err := encodeRecord(now, diff)
+// persist makes a difference durable, with what waits for confirmation after
+// it.
+func (s *Store) persist(diff *tree.Difference, pending *unconfirmed, now time.Time, by string) error {
+	text, err := compact(record{Time: now.UTC(), By: by, changes: textOf(diff), Unconfirmed: pending.record()})
 	if err != nil {
 		return err
 	}

@@ -333,8 +333,10 @@ func TestG16_ValuesAndExtensionsRefused(t *testing.T) {
 		{"no value", &gpb.SetRequest{Update: []*gpb.Update{{Path: path}}}, openconfig.Invalid},
 		{"proto bytes", &gpb.SetRequest{Update: []*gpb.Update{{Path: path, Val: &gpb.TypedValue{Value: &gpb.TypedValue_ProtoBytes{}}}}}, openconfig.Unimplemented},
 		{"union_replace", &gpb.SetRequest{UnionReplace: []*gpb.Update{{Path: path}}}, openconfig.Unimplemented},
-		{"G20 master arbitration", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_MasterArbitration{}}}}, openconfig.Unimplemented},
-		{"G19 commit confirmed", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_Commit{}}}}, openconfig.Unimplemented},
+		{"G20 master arbitration without an election id", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_MasterArbitration{}}}}, openconfig.Invalid},
+		{"G19 commit confirmed without an id", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_Commit{}}}}, openconfig.Invalid},
+		{"history", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_History{}}}}, openconfig.Unimplemented},
+		{"an extension of a later version", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{}}}, openconfig.Unimplemented},
 		{"G8 depth", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_Depth{}}}}, openconfig.Invalid},
 		{"origin", &gpb.SetRequest{Delete: []*gpb.Path{{Origin: "other"}}}, openconfig.Invalid},
 	}

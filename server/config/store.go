@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +29,20 @@ type Store struct {
 	journal *journal.Journal
 	config  *openconfig.Config // of the running configuration
 	changed time.Time          // when it was changed last
-	closed  bool
+	history history
+	masters masters
+	// pending is the commit that waits for its confirmation, nil for none;
+	// stopWaiting ends the waiting for its deadline.
+	pending     *unconfirmed
+	stopWaiting context.CancelFunc
+	closed      bool
+
+	waiting sync.WaitGroup // for deadlines
 }
 
 // Open takes the folder, loads the last configuration in it that is whole,
-// applies all of it to the device and tells it to Committed. What it finds
+// applies all of it to the device and tells it to Committed; a commit that was
+// not confirmed by its deadline is taken back before. What it finds
 // damaged it logs, and keeps under another name. An error of kind Invalid
 // names the path of a loaded leaf that the device refuses; one that wraps
 // journal.ErrLocked means that another process uses the folder.
@@ -72,20 +82,55 @@ func (s *Store) load(ctx context.Context) (err error) {
 		return err
 	}
 	s.running.Store(saved.device)
-	s.config, s.changed = saved.config, saved.changed
-	s.journal, err = found.Continue(saved.version, s.changed, func() ([]byte, error) { return s.schema.JSON(s.Running()) })
-	if err != nil {
+	s.config, s.changed, s.pending, s.history = saved.config, saved.changed, saved.pending, saved.history
+	if s.journal, err = found.Continue(saved.version, s.document); err != nil {
 		return err
 	}
-	return s.applySaved(ctx, saved)
+	if saved, err = s.rollBackSaved(saved, time.Now()); err != nil {
+		return err
+	}
+	if err := s.applySaved(ctx, saved); err != nil {
+		return err
+	}
+	s.watch(s.pending)
+	return nil
+}
+
+// rollBackSaved takes back a commit whose deadline passed while no process
+// ran, before anything of it is applied.
+func (s *Store) rollBackSaved(from *saved, now time.Time) (*saved, error) {
+	u := s.pending
+	if u == nil || u.remaining(now) > 0 {
+		return from, nil
+	}
+	editor := s.schema.Edit(from.device)
+	if err := makeChanges(editor, &u.back); err != nil {
+		return nil, fmt.Errorf("commit %q: roll back: %w", u.id, err)
+	}
+	diff := editor.Difference()
+	to := &saved{loaded: &loaded{device: editor.Tree()}}
+	if err := to.translate(s.schema); err != nil {
+		return nil, fmt.Errorf("commit %q: roll back: %w", u.id, err)
+	}
+	by := "rollback of " + u.id
+	if err := s.persist(&diff, nil, now, by); err != nil {
+		return nil, fmt.Errorf("commit %q: roll back: %w", u.id, err)
+	}
+	if !diff.Empty() {
+		s.history.add(past{id: s.journal.Seq(), at: now, by: by, back: s.schema.Inverse(from.device, &diff)})
+		s.changed = now
+	}
+	s.running.Store(to.device)
+	s.config, s.pending = to.config, nil
+	s.options.Log.Warn("configuration was not confirmed in time: rolled back at the start", "commit", u.id, "deadline", u.deadline)
+	return to, nil
 }
 
 // saved is a configuration as it was loaded.
 type saved struct {
+	*loaded
 	version *journal.Version // nil in a new folder
-	device  *oc.Device
 	config  *openconfig.Config
-	changed time.Time
 	// difference and change are those from an empty configuration.
 	difference tree.Difference
 	change     spec.Change
@@ -94,7 +139,7 @@ type saved struct {
 // choose loads the newest version that can be used; nothing in a new folder.
 func (s *Store) choose(found *journal.Found) (*saved, error) {
 	if found.Empty() {
-		return &saved{device: new(oc.Device), config: openconfig.NewConfig(), changed: time.Now()}, nil
+		return &saved{loaded: &loaded{device: new(oc.Device), changed: time.Now()}, config: openconfig.NewConfig()}, nil
 	}
 	errs := found.Damage
 	for i := range found.Versions {
@@ -113,17 +158,25 @@ func (s *Store) choose(found *journal.Found) (*saved, error) {
 
 // loadVersion builds and validates a configuration.
 func (s *Store) loadVersion(v *journal.Version) (*saved, error) {
-	d, err := load(s.schema, v.Document, v.Changes)
+	l, err := load(s.schema, v.Document, v.Note, v.Changes, v.First)
 	if err != nil {
 		return nil, err
 	}
-	loaded := &saved{version: v, device: d, changed: lastChanged(v.Changes, v.Changed)}
-	if loaded.changed.IsZero() {
-		loaded.changed = time.Now()
+	if l.changed.IsZero() {
+		l.changed = v.Changed
 	}
-	loaded.difference = s.schema.Compare(new(oc.Device), d)
-	loaded.config, loaded.change, err = openconfig.NewConfig().Next(d, touchedBy(&loaded.difference))
-	return loaded, err
+	if l.changed.IsZero() {
+		l.changed = time.Now()
+	}
+	found := &saved{loaded: l, version: v}
+	return found, found.translate(s.schema)
+}
+
+// translate validates the configuration and gives it in the datapath's terms.
+func (l *saved) translate(s *tree.Schema) (err error) {
+	l.difference = s.Compare(new(oc.Device), l.device)
+	l.config, l.change, err = openconfig.NewConfig().Next(l.device, touchedBy(&l.difference))
+	return err
 }
 
 // applySaved gives the device the whole configuration, also an empty one: what
@@ -173,15 +226,26 @@ func (s *Store) take(ctx context.Context) error {
 // rotate writes the running configuration as a whole and begins an empty
 // journal.
 func (s *Store) rotate() error {
-	document, err := s.schema.JSON(s.Running())
+	document, err := s.document()
 	if err != nil {
 		return err
 	}
-	return s.journal.Rotate(document, s.changed)
+	return s.journal.Rotate(document)
+}
+
+// document is the running configuration for the files.
+func (s *Store) document() (journal.Document, error) {
+	text, err := s.schema.JSON(s.Running())
+	if err != nil {
+		return journal.Document{}, err
+	}
+	noted, err := encodeNote(s.pending, s.history)
+	return journal.Document{Text: text, Changed: s.changed, Note: noted}, err
 }
 
 // Close waits for a transaction that is under way, writes the configuration
-// to config.json and leaves the folder. The device keeps what was applied. An
+// to config.json and leaves the folder. The device keeps what was applied; a
+// commit that waits for its confirmation goes on to do so in the files. An
 // error of writing loses nothing: the journal has it.
 func (s *Store) Close() error {
 	if err := s.take(context.Background()); err != nil {
@@ -189,6 +253,8 @@ func (s *Store) Close() error {
 	}
 	defer func() { s.turn <- struct{}{} }()
 	s.closed = true
+	s.unwatch()
+	s.waiting.Wait() // nobody in there has the turn
 	var err error
 	if s.journal.Dirty() {
 		err = s.rotate()

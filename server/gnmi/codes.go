@@ -52,6 +52,7 @@ func table() []row {
 		{kind(openconfig.Exhausted), codes.ResourceExhausted},
 		{kind(openconfig.FailedPrecondition), codes.FailedPrecondition},
 		{kind(openconfig.Unavailable), codes.Unavailable},
+		{kind(openconfig.Denied), codes.PermissionDenied},
 		{kind(openconfig.Internal), codes.Internal},
 		{is(schema.ErrInvalid), codes.InvalidArgument},
 		{is(schema.ErrUnimplemented), codes.Unimplemented},

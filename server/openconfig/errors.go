@@ -29,11 +29,13 @@ const (
 	FailedPrecondition
 	// Unavailable is a refusal of the kernel or the disk; trying again may help.
 	Unavailable
+	// Denied is what the caller may not do.
+	Denied
 )
 
 // String is the kind in lower case, for messages and tests.
 func (k Kind) String() string {
-	names := [...]string{"internal", "invalid", "not found", "unimplemented", "exhausted", "failed precondition", "unavailable"}
+	names := [...]string{"internal", "invalid", "not found", "unimplemented", "exhausted", "failed precondition", "unavailable", "denied"}
 	if int(k) < len(names) {
 		return names[k]
 	}

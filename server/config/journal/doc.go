@@ -22,8 +22,8 @@
 //	`------------- CRC-32C (RFC 3720, appendix B.4) of "17 {…}", in hexadecimal
 //
 // The first line is the header: its number is that of the last change that the
-// document holds already; its text has the document's digest and the time of
-// that change:
+// document holds already; its text has the document's digest, the time of that
+// change, and what the writer noted with the document:
 //
 //	91d0e3aa 16 {"format":1,"document":"sha256:…","changed":"2026-…Z"}\n
 //

@@ -45,6 +45,11 @@ type Version struct {
 	// Changed is when the last change was made that Document holds; zero where
 	// that is not known.
 	Changed time.Time
+	// Note is what was noted with Document; nil for nothing.
+	Note []byte
+	// First is the number of the last change that Document holds, 0 where that
+	// is not known; those of Changes follow it.
+	First uint64
 
 	document, journal string // file names; journal is "" where there is none
 	last              uint64 // number of the last change
@@ -110,7 +115,7 @@ func (f *Found) assemble() {
 		referenced[document] = true
 		f.add(Version{
 			Name: document + " and " + name, document: document, journal: name,
-			Document: f.documents[document], Changes: c.changes, Changed: c.changed, last: c.last(), known: true,
+			Document: f.documents[document], Changes: c.changes, Changed: c.changed, Note: c.note, First: c.first, last: c.last(), known: true,
 		})
 		f.chain(name, document)
 	}
@@ -156,7 +161,8 @@ func (f *Found) chain(name, document string) {
 	f.add(Version{
 		Name:     document + ", " + name + " and " + journalName,
 		document: document, journal: name, Document: f.documents[document],
-		Changes: slices.Concat(c.changes, next.changes), Changed: c.changed, last: next.last(), known: true,
+		Changes: slices.Concat(c.changes, next.changes), Changed: c.changed, Note: c.note, First: c.first,
+		last: next.last(), known: true,
 	})
 }
 
@@ -198,8 +204,8 @@ func compare(a, b uint64) int {
 // Continue begins to write after the version that the reader took, nil for
 // none. Where the files are as they were left, it appends to them; else it
 // writes a new generation with what document returns, and keeps what was
-// there under other names. changed is the time of the last change of all.
-func (f *Found) Continue(v *Version, changed time.Time, document func() ([]byte, error)) (*Journal, error) {
+// there under other names.
+func (f *Found) Continue(v *Version, document func() (Document, error)) (*Journal, error) {
 	if err := f.settle(v); err != nil {
 		return nil, err
 	}
@@ -207,7 +213,7 @@ func (f *Found) Continue(v *Version, changed time.Time, document func() ([]byte,
 	if v != nil && v.known && v.last == f.last && f.inPlace(v) {
 		return j, j.reopen(f, v)
 	}
-	text, err := document()
+	whole, err := document()
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +224,7 @@ func (f *Found) Continue(v *Version, changed time.Time, document func() ([]byte,
 	if v == nil || !v.known || aside != "" {
 		j.seq++ // no older journal may seem to lead here
 	}
-	return j, j.begin(text, changed, aside)
+	return j, j.begin(whole, aside)
 }
 
 // settle ends a rename that a crash cut off, so that nothing that the version

@@ -79,18 +79,27 @@ func (j *Journal) undo() error {
 	return err
 }
 
+// Document is what a generation begins with.
+type Document struct {
+	Text []byte
+	// Changed is the time of the last change that Text holds.
+	Changed time.Time
+	// Note is JSON that belongs to the document and is none of its text; it is
+	// durable together with it. nil for none.
+	Note []byte
+}
+
 // Rotate begins a new generation: the document as given, an empty journal;
-// those before are kept as config.json.1 and journal.1. changed is the time of
-// the last change that the document holds. After an error the files are as
-// before, or Due reports true.
-func (j *Journal) Rotate(document []byte, changed time.Time) error {
-	return j.begin(document, changed, "")
+// those before are kept as config.json.1 and journal.1. After an error the
+// files are as before, or Due reports true.
+func (j *Journal) Rotate(document Document) error {
+	return j.begin(document, "")
 }
 
 // begin writes a new generation. Where aside is "" the current one becomes the
 // previous one; else it gets that suffix and the previous one stays.
-func (j *Journal) begin(document []byte, changed time.Time, aside string) error {
-	file, size, err := j.writeAside(document, changed)
+func (j *Journal) begin(document Document, aside string) error {
+	file, size, err := j.writeAside(document)
 	if err != nil {
 		return err
 	}
@@ -101,18 +110,18 @@ func (j *Journal) begin(document []byte, changed time.Time, aside string) error 
 	if j.file != nil {
 		err = j.file.Close() // renamed and synced before: nothing depends on it
 	}
-	j.file, j.base, j.size, j.documentSize, j.broken = file, j.seq, size, int64(len(document)), nil
+	j.file, j.base, j.size, j.documentSize, j.broken = file, j.seq, size, int64(len(document.Text)), nil
 	return err
 }
 
 // writeAside writes the document and the empty journal under their temporary
 // names and makes them durable.
-func (j *Journal) writeAside(document []byte, changed time.Time) (File, int64, error) {
-	text, err := json.Marshal(header{Format: format, Document: digest(document), Changed: changed.UTC()})
+func (j *Journal) writeAside(document Document) (File, int64, error) {
+	text, err := json.Marshal(header{Format: format, Document: digest(document.Text), Changed: document.Changed.UTC(), Note: document.Note})
 	if err != nil {
 		return nil, 0, err
 	}
-	d, err := write(j.fs, documentNewName, document)
+	d, err := write(j.fs, documentNewName, document.Text)
 	if err == nil {
 		err = d.Close()
 	}

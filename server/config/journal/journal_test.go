@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +17,7 @@ import (
 // The document is that text, a change appends its own.
 type text struct{ s string }
 
-func (t *text) document() ([]byte, error) { return []byte("doc:" + t.s), nil }
+func (t *text) document() (Document, error) { return Document{Text: []byte("doc:" + t.s)}, nil }
 
 // load puts a version together; a document that was not written by document
 // is refused.
@@ -42,7 +41,7 @@ func start(fs FS) (*Journal, *text, *Found, error) {
 	}
 	if f.Empty() {
 		t := &text{}
-		j, err := f.Continue(nil, time.Time{}, t.document)
+		j, err := f.Continue(nil, t.document)
 		return j, t, f, err
 	}
 	for i := range f.Versions {
@@ -50,7 +49,7 @@ func start(fs FS) (*Journal, *text, *Found, error) {
 		if err != nil {
 			continue
 		}
-		j, err := f.Continue(&f.Versions[i], time.Time{}, t.document)
+		j, err := f.Continue(&f.Versions[i], t.document)
 		return j, t, f, err
 	}
 	return nil, nil, f, errors.New("no version")
@@ -78,7 +77,7 @@ func appendAll(t *testing.T, j *Journal, s *text, changes ...string) {
 func rotate(t *testing.T, j *Journal, s *text) {
 	t.Helper()
 	doc, _ := s.document()
-	if err := j.Rotate(doc, time.Time{}); err != nil {
+	if err := j.Rotate(doc); err != nil {
 		t.Fatalf("rotate: %v", err)
 	}
 }
@@ -274,7 +273,7 @@ func script(fs FS) (answered, inFlight string) {
 		s.s += c
 		if i%4 == 3 {
 			doc, _ := s.document()
-			if j.Rotate(doc, time.Time{}) != nil {
+			if j.Rotate(doc) != nil {
 				return s.s, s.s
 			}
 		}
@@ -379,7 +378,7 @@ func goOn(fs FS) string {
 		c := string(rune('a' + i))
 		if j.Due() || i%4 == 3 {
 			doc, _ := s.document()
-			_ = j.Rotate(doc, time.Time{})
+			_ = j.Rotate(doc)
 		}
 		if j.Append([]byte(c)) == nil {
 			s.s += c
@@ -421,7 +420,7 @@ func TestFullTmpfs(t *testing.T) {
 		t.Fatalf("append: %v, want ENOSPC", err)
 	}
 	appendAll(t, j, s, "b")
-	if err := j.Rotate([]byte("doc:"+big), time.Time{}); !errors.Is(err, unix.ENOSPC) {
+	if err := j.Rotate(Document{Text: []byte("doc:" + big)}); !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("rotate: %v, want ENOSPC", err)
 	}
 	appendAll(t, j, s, "c")

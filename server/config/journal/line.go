@@ -21,6 +21,8 @@ type header struct {
 	Document string `json:"document"` // digest of the document it continues
 	// Changed is the time of the last change that the document holds.
 	Changed time.Time `json:"changed,omitzero"`
+	// Note is the writer's (Document.Note).
+	Note json.RawMessage `json:"note,omitempty"`
 }
 
 // digest names a document.
@@ -74,6 +76,7 @@ type content struct {
 	missing  bool
 	document string // digest of the document it continues; "" where the header is bad
 	changed  time.Time
+	note     []byte
 	first    uint64 // number of the last change before the first of changes
 	changes  [][]byte
 	damage   error // why reading stopped before the end; nil at a clean end
@@ -117,7 +120,7 @@ func (c *content) take(number int, line []byte) error {
 		if h.Format != format {
 			return fmt.Errorf("header: format %d, want %d: written by another version", h.Format, format)
 		}
-		c.document, c.changed, c.first = h.Document, h.Changed, seq
+		c.document, c.changed, c.note, c.first = h.Document, h.Changed, h.Note, seq
 		return nil
 	}
 	if seq != c.last()+1 {
