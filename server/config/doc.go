@@ -5,6 +5,8 @@
 // one and is told to subscribers. A failure anywhere leaves everything as it
 // was.
 //
+// Beside the models it takes the command line's own syntax (package commands).
+//
 // It knows nothing of gRPC, of what a leaf means, and of the kernel; errors
 // are openconfig.Error.
 package config

@@ -11,7 +11,7 @@ import (
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
-// operation is one delete, replace or update of a Set, resolved.
+// operation is one delete, replace, update or union_replace of a Set, resolved.
 type operation struct {
 	op   gpb.UpdateResult_Operation
 	sent *gpb.Path // as the client wrote it, for the answer
@@ -20,16 +20,20 @@ type operation struct {
 	path    schema.Path
 	pattern schema.Pattern
 	payload payload
+	// lines are the commands of an operation that isText.
+	lines  []line
+	isText bool
 }
 
 // operations resolves a Set in the order in which it is carried out: deletes,
-// replaces, updates (gNMI specification, 3.4.3). It needs no configuration.
+// replaces, updates, or else union_replaces (gNMI specification, 3.4.3). It
+// needs no configuration.
 func operations(s *tree.Schema, req *gpb.SetRequest) ([]operation, error) {
-	if len(req.GetUnionReplace()) > 0 {
-		return nil, &openconfig.Error{Kind: openconfig.Unimplemented, Reason: "union_replace is not served: use replace"}
+	if err := checkMix(req); err != nil {
+		return nil, err
 	}
 	prefix := req.GetPrefix()
-	all := make([]operation, 0, len(req.GetDelete())+len(req.GetReplace())+len(req.GetUpdate()))
+	all := make([]operation, 0, len(req.GetDelete())+len(req.GetReplace())+len(req.GetUpdate())+len(req.GetUnionReplace()))
 	for _, path := range req.GetDelete() {
 		o, err := deletion(s, prefix, path)
 		if err != nil {
@@ -37,21 +41,31 @@ func operations(s *tree.Schema, req *gpb.SetRequest) ([]operation, error) {
 		}
 		all = append(all, o)
 	}
-	for _, u := range req.GetReplace() {
-		o, err := assignment(gpb.UpdateResult_REPLACE, prefix, u)
-		if err != nil {
-			return nil, err
+	for _, list := range []struct {
+		op      gpb.UpdateResult_Operation
+		updates []*gpb.Update
+	}{
+		{gpb.UpdateResult_REPLACE, req.GetReplace()},
+		{gpb.UpdateResult_UPDATE, req.GetUpdate()},
+		{gpb.UpdateResult_UNION_REPLACE, req.GetUnionReplace()},
+	} {
+		for _, u := range list.updates {
+			o, err := written(s, list.op, prefix, u)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, o)
 		}
-		all = append(all, o)
-	}
-	for _, u := range req.GetUpdate() {
-		o, err := assignment(gpb.UpdateResult_UPDATE, prefix, u)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, o)
 	}
 	return all, nil
+}
+
+// written resolves an operation that has a value.
+func written(s *tree.Schema, op gpb.UpdateResult_Operation, prefix *gpb.Path, u *gpb.Update) (operation, error) {
+	if isCommands(prefix, u.GetPath()) {
+		return commandText(s, op, prefix, u)
+	}
+	return assignment(op, prefix, u)
 }
 
 // deletion resolves a delete.
@@ -90,7 +104,8 @@ func text(prefix, path *gpb.Path) string {
 	return out
 }
 
-// assignment resolves a replace or update and reads its value.
+// assignment resolves a replace, update or union_replace of a path of the
+// models and reads its value.
 func assignment(op gpb.UpdateResult_Operation, prefix *gpb.Path, u *gpb.Update) (operation, error) {
 	o := operation{op: op, sent: u.GetPath()}
 	path, err := schema.Exact(prefix, u.GetPath())
@@ -184,6 +199,9 @@ func typedValue(u *gpb.Update) (*gpb.TypedValue, error) {
 
 // carryOut makes one operation on the candidate.
 func (o *operation) carryOut(s *tree.Schema, e *tree.Editor) error {
+	if o.isText {
+		return o.carryOutLines(s, e)
+	}
 	switch o.op {
 	case gpb.UpdateResult_DELETE:
 		return o.delete(s, e)

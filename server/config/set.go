@@ -66,6 +66,9 @@ func (s *Store) carryOut(ctx context.Context, x extensions, all []operation, now
 
 // candidate makes the operations on a copy of the running configuration.
 func (s *Store) candidate(all []operation) (*tree.Editor, error) {
+	if len(all) > 0 && all[0].op == gpb.UpdateResult_UNION_REPLACE {
+		return s.union(all)
+	}
 	editor := s.schema.Edit(s.Running())
 	for i := range all {
 		if err := all[i].carryOut(s.schema, editor); err != nil {

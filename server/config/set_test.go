@@ -332,7 +332,7 @@ func TestG16_ValuesAndExtensionsRefused(t *testing.T) {
 		{"scalar for a container", &gpb.SetRequest{Update: []*gpb.Update{{Path: path, Val: &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: 1}}}}}, openconfig.Invalid},
 		{"no value", &gpb.SetRequest{Update: []*gpb.Update{{Path: path}}}, openconfig.Invalid},
 		{"proto bytes", &gpb.SetRequest{Update: []*gpb.Update{{Path: path, Val: &gpb.TypedValue{Value: &gpb.TypedValue_ProtoBytes{}}}}}, openconfig.Unimplemented},
-		{"union_replace", &gpb.SetRequest{UnionReplace: []*gpb.Update{{Path: path}}}, openconfig.Unimplemented},
+		{"G17 union_replace without a value", &gpb.SetRequest{UnionReplace: []*gpb.Update{{Path: path}}}, openconfig.Invalid},
 		{"G20 master arbitration without an election id", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_MasterArbitration{}}}}, openconfig.Invalid},
 		{"G19 commit confirmed without an id", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_Commit{}}}}, openconfig.Invalid},
 		{"history", &gpb.SetRequest{Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_History{}}}}, openconfig.Unimplemented},

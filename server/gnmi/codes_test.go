@@ -46,6 +46,7 @@ func TestG16_Codes(t *testing.T) {
 		{"exhausted", of(openconfig.Exhausted), codes.ResourceExhausted, mtu},
 		{"precondition", of(openconfig.FailedPrecondition), codes.FailedPrecondition, mtu},
 		{"unavailable", of(openconfig.Unavailable), codes.Unavailable, mtu},
+		{"denied", of(openconfig.Denied), codes.PermissionDenied, mtu},
 		{"internal", of(openconfig.Internal), codes.Internal, mtu},
 		{"several, the first decides", errors.Join(of(openconfig.NotFound), of(openconfig.Invalid)), codes.NotFound, append(mtu, mtu...)},
 		{"without a path", &openconfig.Error{Kind: openconfig.Invalid, Reason: "no"}, codes.InvalidArgument, nil},
@@ -85,7 +86,7 @@ func TestG16_Codes(t *testing.T) {
 func TestG16_EveryRow(t *testing.T) {
 	errs := []error{schema.ErrInvalid, schema.ErrUnimplemented, telemetry.ErrNotFound, telemetry.ErrSlowReader,
 		telemetry.ErrClosed, context.DeadlineExceeded, context.Canceled}
-	for k := openconfig.Internal; k <= openconfig.Unavailable; k++ {
+	for k := openconfig.Internal; k <= openconfig.Denied; k++ {
 		errs = append(errs, &openconfig.Error{Kind: k})
 	}
 	reached := map[int]bool{}
