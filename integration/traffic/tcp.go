@@ -106,8 +106,8 @@ func (c *Connection) serve(kind Kind) error {
 	}
 	for {
 		n, err := unix.Read(c.server, buf)
-		if errors.Is(err, unix.EINTR) {
-			continue
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
+			continue // a client may be idle for as long as it likes
 		}
 		if n <= 0 || err != nil {
 			return err
