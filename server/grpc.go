@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/gnmi"
 )
 
@@ -28,9 +29,9 @@ const (
 	connectionTimeout = 20 * time.Second // for the handshakes
 )
 
-// newGRPC builds the gRPC server with gNMI, health and reflection on it.
-// config nil is plain text.
-func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, log *slog.Logger) *grpc.Server {
+// newGRPC builds the gRPC server with gNMI, health and reflection on it, all
+// behind who may do what. config nil is plain text.
+func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, who *access.Access, log *slog.Logger) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(gnmi.NewCodec()),
 		grpc.MaxRecvMsgSize(MaxReceiveBytes),
@@ -38,8 +39,8 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, l
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		// Collectors that ping often, and without a call, are not cut off.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinimum, PermitWithoutStream: true}),
-		grpc.UnaryInterceptor(gnmi.RecoverUnary(log)),
-		grpc.StreamInterceptor(gnmi.RecoverStream(log)),
+		grpc.ChainUnaryInterceptor(gnmi.RecoverUnary(log), who.Unary),
+		grpc.ChainStreamInterceptor(gnmi.RecoverStream(log), who.Stream),
 	}
 	if config != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(config)))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/config/journal"
 	"github.com/signalbox/signalbox/server/gnmi"
@@ -45,7 +46,8 @@ type Options struct {
 type Server struct {
 	options  Options
 	listener net.Listener
-	tls      *tls.Config  // nil for plain text
+	tls      *tls.Config // nil for plain text
+	access   *access.Access
 	unlock   func() error // gives up the state folder
 }
 
@@ -67,18 +69,24 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	listener, err := net.Listen("tcp", o.Transport.Listen)
+	who, err := openAccess(o)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	return &Server{options: o, listener: listener, tls: secure, unlock: unlock}, nil
+	listener, err := net.Listen("tcp", o.Transport.Listen)
+	if err != nil {
+		return nil, errors.Join(err, who.Close(), unlock())
+	}
+	return &Server{options: o, listener: listener, tls: secure, access: who, unlock: unlock}, nil
 }
 
 // Addr is the address that is claimed.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Close gives up what Listen claimed, where Run is not called.
-func (s *Server) Close() error { return errors.Join(s.listener.Close(), s.unlock()) }
+func (s *Server) Close() error {
+	return errors.Join(s.listener.Close(), s.access.Close(), s.unlock())
+}
 
 // element is what Run puts together.
 type element struct {
@@ -92,8 +100,9 @@ type element struct {
 // Run serves the device until the context ends or serving fails. When it
 // returns, calls have ended, nothing of it runs any more, and the device is as
 // it was configured last.
-func (s *Server) Run(ctx context.Context, device Device) error {
+func (s *Server) Run(ctx context.Context, device Device) (err error) {
 	defer s.listener.Close()
+	defer func() { err = errors.Join(err, s.access.Close()) }()
 	e, err := s.assemble(device)
 	if err != nil {
 		return errors.Join(err, s.unlock())
@@ -103,6 +112,7 @@ func (s *Server) Run(ctx context.Context, device Device) error {
 	defer stopWatching()
 	store, err := config.Open(ctx, config.Options{
 		Dir: s.options.StateDir, Device: device, Log: s.options.Log, Committed: e.observer.committed, Unlock: s.unlock,
+		By: access.Name, Authorize: authorize,
 	})
 	if err != nil {
 		return err
@@ -113,6 +123,7 @@ func (s *Server) Run(ctx context.Context, device Device) error {
 	running.Go(func() { e.load.Run(background) })
 	running.Go(func() { e.observer.run(background) })
 	running.Go(func() { e.watchHost(background, s.options.Log) })
+	running.Go(func() { s.followAccess(background) })
 	err = s.serve(ctx, e, store, device.State())
 	cancel()
 	running.Wait()
@@ -175,10 +186,10 @@ func (s *Server) publishMachine(e *element) error {
 
 // serve answers calls until the context ends.
 func (s *Server) serve(ctx context.Context, e *element, store *config.Store, observed *spec.State) error {
-	service := gnmi.New(e.engine, store, models(), s.options.Log)
+	service := gnmi.New(readers{e.engine}, store, models(), s.options.Log)
 	checks := health.NewServer() // SERVING from here on: the configuration is applied
 	checks.SetServingStatus(gpb.GNMI_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
-	server := newGRPC(service, checks, s.tls, s.options.Log)
+	server := newGRPC(service, checks, s.tls, s.access, s.options.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.listener) }()
 	s.greet(observed)

@@ -39,11 +39,12 @@ func rooms() []room {
 		{"telemetry/...", []string{"telemetry/...", "gen/ocpath"}},
 		{"server/openconfig/...", []string{"gen/oc", "gen/ocpath", "datapath/spec", "telemetry/...", "server/host"}},
 		{"server/config/...", []string{"server/openconfig/...", "server/config/...", "gen/oc", "gen/ocpath", "datapath/spec", "telemetry/..."}},
-		{"server/gnmi/...", []string{"server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
+		{"server/access", []string{"telemetry/schema"}},
+		{"server/gnmi/...", []string{"server/access", "server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
 		{"server/host", nil},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
-		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "datapath", "datapath/spec", "gen/ocpath"}},
+		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "server/access", "datapath", "datapath/spec", "gen/ocpath"}},
 		{"integration/...", []string{"integration/..."}},
 	}
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +41,9 @@ type watched[T any] struct {
 	private bool
 
 	value   T
-	good    bool  // value is of a file
-	broken  error // why what is there now cannot be used
+	good    bool              // value is of a file
+	sum     [sha256.Size]byte // of that file's content
+	broken  error             // why what is there now cannot be used
 	stamp   stamp
 	read    time.Time // when stamp was taken; zero for never
 	missing bool
@@ -63,26 +65,20 @@ func (w *watched[T]) look() (changed bool) {
 	}
 	now := time.Now()
 	content, s, err := readFile(w.path, w.private)
-	same := !w.read.IsZero() && !w.missing && s == w.stamp && w.broken == nil
 	w.stamp, w.read, w.missing = s, now, false
 	if err != nil {
 		return w.fail(err)
+	}
+	sum := sha256.Sum256(content)
+	if w.good && w.broken == nil && sum == w.sum {
+		return false
 	}
 	value, err := w.parse(content)
 	if err != nil {
 		return w.fail(fmt.Errorf("%s: %w", w.path, err))
 	}
-	if same && w.good && s.changed == w.stamp.changed && w.unchanged(value) {
-		return false
-	}
-	w.value, w.good, w.broken = value, true, nil
+	w.value, w.sum, w.good, w.broken = value, sum, true, nil
 	return true
-}
-
-// unchanged lets a value that can tell say whether it is the one in force.
-func (w *watched[T]) unchanged(value T) bool {
-	e, ok := any(value).(interface{ equal(T) bool })
-	return ok && e.equal(w.value)
 }
 
 // gone takes note of a file that is not there. One that was in force stays so:

@@ -143,6 +143,9 @@ func newUnconfirmed(c *gnmi_ext.Commit, back tree.Difference, now time.Time) *un
 
 // settle carries out the actions on the commit that waits.
 func (s *Store) settle(ctx context.Context, c *gnmi_ext.Commit, now time.Time, by string) error {
+	if err := s.authorize(ctx, &s.pending.back); err != nil {
+		return err
+	}
 	switch x := c.GetAction().(type) {
 	case *gnmi_ext.Commit_Confirm:
 		return s.await(nil, now, by)

@@ -39,6 +39,12 @@ type Options struct {
 	// The name is kept in the files.
 	By func(context.Context) string
 
+	// Authorize refuses a change that who is behind a request may not make. It
+	// is asked once the difference is known, before that is validated; of a
+	// confirmed commit also about what a confirmation, a cancellation or another
+	// deadline decides on. nil permits all.
+	Authorize func(context.Context, Change) error
+
 	// fs replaces the folder's file system in tests of faults.
 	fs journal.FS
 }

@@ -54,6 +54,9 @@ func (s *Store) carryOut(ctx context.Context, x extensions, all []operation, now
 		return err
 	}
 	diff := editor.Difference()
+	if err := s.authorize(ctx, &diff); err != nil {
+		return err
+	}
 	t := transaction{at: now, by: by}
 	if x.commit != nil {
 		t.pending = newUnconfirmed(x.commit, s.schema.Inverse(s.Running(), &diff), now)

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -57,6 +58,12 @@ func table() []row {
 		{is(schema.ErrInvalid), codes.InvalidArgument},
 		{is(schema.ErrUnimplemented), codes.Unimplemented},
 		{is(telemetry.ErrNotFound), codes.NotFound},
+		{is(telemetry.ErrForbidden), codes.PermissionDenied},
+		{is(access.ErrForbidden), codes.PermissionDenied},
+		{is(access.ErrUnauthenticated), codes.Unauthenticated},
+		{is(access.ErrThrottled), codes.ResourceExhausted},
+		{is(access.ErrUnusable), codes.Unavailable},
+		{is(access.ErrChanged), codes.Unavailable},
 		{is(telemetry.ErrSlowReader), codes.ResourceExhausted},
 		{is(telemetry.ErrClosed), codes.Unavailable},
 		{is(context.DeadlineExceeded), codes.DeadlineExceeded},

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -59,6 +60,12 @@ func TestG16_Codes(t *testing.T) {
 		{"closing", telemetry.ErrClosed, codes.Unavailable, nil},
 		{"deadline", context.DeadlineExceeded, codes.DeadlineExceeded, nil},
 		{"cancelled", context.Canceled, codes.Canceled, nil},
+		{"a path that the reader may not see", fmt.Errorf("/system: %w", telemetry.ErrForbidden), codes.PermissionDenied, nil},
+		{"not permitted", fmt.Errorf("/system: %w", access.ErrForbidden), codes.PermissionDenied, nil},
+		{"not authenticated", access.ErrUnauthenticated, codes.Unauthenticated, nil},
+		{"throttled", access.ErrThrottled, codes.ResourceExhausted, nil},
+		{"broken rules", access.ErrUnusable, codes.Unavailable, nil},
+		{"changed rules", access.ErrChanged, codes.Unavailable, nil},
 		{"a status", fmt.Errorf("get: %w", status.Error(codes.ResourceExhausted, "x")), codes.ResourceExhausted, nil},
 		{"anything else", errors.New("x"), codes.Internal, nil},
 	}
@@ -85,7 +92,8 @@ func TestG16_Codes(t *testing.T) {
 // table, and that each row is reached.
 func TestG16_EveryRow(t *testing.T) {
 	errs := []error{schema.ErrInvalid, schema.ErrUnimplemented, telemetry.ErrNotFound, telemetry.ErrSlowReader,
-		telemetry.ErrClosed, context.DeadlineExceeded, context.Canceled}
+		telemetry.ErrClosed, context.DeadlineExceeded, context.Canceled, telemetry.ErrForbidden, access.ErrForbidden,
+		access.ErrUnauthenticated, access.ErrThrottled, access.ErrUnusable, access.ErrChanged}
 	for k := openconfig.Internal; k <= openconfig.Denied; k++ {
 		errs = append(errs, &openconfig.Error{Kind: k})
 	}

@@ -186,13 +186,29 @@ func (r *limitRule) fits(keys []string, more []condition) answer {
 }
 
 // Touches reports whether anything at or below a path may be permitted.
-func (l *Limit) Touches(p Path) bool {
-	if l.allows(p.Node, p.Keys) {
+func (l *Limit) Touches(p Path) bool { return l.touches(p.Node, p.Keys, nil) }
+
+// Reaches reports whether anything at or below what a pattern stands for may be
+// permitted.
+func (l *Limit) Reaches(p Pattern) bool {
+	for i := range p.alts {
+		a := &p.alts[i]
+		if slices.ContainsFunc(a.ends, func(end ocpath.ID) bool { return l.touches(end, nil, a.conds) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// touches looks at a node of which outer keys are known, and those that more
+// gives.
+func (l *Limit) touches(node ocpath.ID, keys []string, more []condition) bool {
+	if r := l.nodes[node]; r != nil && (len(more) == 0 && l.allows(node, keys) || len(more) > 0 && l.mayAllow(r, keys, more)) {
 		return true
 	}
-	for _, i := range l.below(l.permits, p.Node) {
+	for _, i := range l.below(l.permits, node) {
 		r := &l.rules[i]
-		if r.fits(p.Keys, nil) != no && l.mayAllow(l.nodes[r.node], p.Keys, r.conds) {
+		if r.fits(keys, more) != no && l.mayAllow(l.nodes[r.node], keys, slices.Concat(more, r.conds)) {
 			return true
 		}
 	}
