@@ -22,8 +22,8 @@
 //
 // ON_CHANGE of counters therefore tells each change, at most LookInterval
 // late, and one update for all changes between two looks; a source that takes
-// long to read is looked at less often, so that looking costs at most a
-// twentieth of a CPU. A collector that applies what an ON_CHANGE subscription
+// long to read is looked at less often, down to a tenth, so that looking costs
+// a twentieth of a CPU. A collector that applies what an ON_CHANGE subscription
 // sends has what Get returns. What goes is told at once in every mode, as one
 // delete of the topmost node of which nothing is left. A heartbeat is a sample
 // at its own interval. suppress_redundant leaves out what did not change since

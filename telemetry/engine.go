@@ -85,11 +85,10 @@ type Engine struct {
 type source struct {
 	Source
 	leaves []ocpath.ID
-	column map[ocpath.ID]int // place of a leaf among leaves
-	list   ocpath.ID         // the nearest list above all leaves, or Root
-	top    ocpath.ID         // the nearest node above all leaves
-	keys   []bool            // which leaves are keys of the list
-	rows   bool              // it makes entries of the list: some are
+	list   ocpath.ID // the nearest list above all leaves, or Root
+	top    ocpath.ID // the nearest node above all leaves
+	keys   []bool    // which leaves are keys of the list
+	rows   bool      // it makes entries of the list: some are
 	events bool
 	// reading is held from a read until what was read is in the queues: what
 	// one sampler reads later is not overtaken by what another read before.
@@ -114,7 +113,7 @@ func New(opts Options) *Engine {
 // not concurrently. Leaves that are no leaves, lie below different lists or
 // belong to another source are a mistake of the caller and panic.
 func (e *Engine) Add(s Source) {
-	src := &source{Source: s, leaves: s.Leaves(), column: map[ocpath.ID]int{}, events: s.Events()}
+	src := &source{Source: s, leaves: s.Leaves(), events: s.Events()}
 	for i, id := range src.leaves {
 		n := ocpath.Get(id)
 		list := schema.NearestList(id)
@@ -125,7 +124,6 @@ func (e *Engine) Add(s Source) {
 			panic(fmt.Sprintf("telemetry: source leaf %s: no leaf, below another list, or of another source", ocpath.Path(id)))
 		}
 		e.shapes[id].from = src
-		src.column[id] = i
 		src.keys = append(src.keys, e.shapes[id].isKey)
 		src.rows = src.rows || e.shapes[id].isKey
 	}

@@ -21,11 +21,8 @@ type followerIndex struct {
 	deletes map[ocpath.ID][]*follower
 }
 
-// recorder keeps the changes that happen while a sample is taken.
-type recorder struct {
-	wants   schema.Pattern
-	changes []*change
-}
+// recorder keeps the changes that happen while something is read.
+type recorder struct{ changes []*change }
 
 // spread hands changes to all that follow them. The caller holds mu.
 func (e *Engine) spread(changes []*change) {
@@ -33,11 +30,7 @@ func (e *Engine) spread(changes []*change) {
 		return
 	}
 	for r := range e.recorders {
-		for _, c := range changes {
-			if c.touches(r.wants) {
-				r.changes = append(r.changes, c)
-			}
-		}
+		r.changes = append(r.changes, changes...)
 	}
 	e.samplers.forget(changes)
 	woken := map[*queue]struct{}{}
@@ -114,11 +107,13 @@ func (e *Engine) unfollow(f *follower) {
 	e.index = followerIndex{}
 }
 
-// record starts keeping what changes of what a pattern asks for.
-func (e *Engine) record(wants schema.Pattern) (*recorder, *snapshot) {
+// record starts keeping what changes from the tree on that is given; first is
+// called under mu, at the same moment.
+func (e *Engine) record(first func()) (*recorder, *snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r := &recorder{wants: wants}
+	first()
+	r := &recorder{}
 	e.recorders[r] = struct{}{}
 	return r, e.tree.Load()
 }

@@ -228,6 +228,13 @@ func (c *client) notifications() []*gpb.Notification {
 	return slices.Clone(c.notes)
 }
 
+// is looks at a condition on the client's state.
+func (c *client) is(ok func() bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ok()
+}
+
 // state is the tree that the client has.
 func (c *client) state() map[string]string {
 	c.mu.Lock()

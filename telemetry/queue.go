@@ -43,6 +43,7 @@ type item struct {
 type sample struct {
 	view   *view // nil where the sample has only what changed: it is not replaced
 	frames [][]byte
+	start  bool // it is what a subscription starts with
 }
 
 // group has the waiting changes of one list entry, and those of the entries in
@@ -127,13 +128,23 @@ func (q *queue) sampled(v *view, frames [][]byte) {
 	q.wake()
 }
 
+// start adds frames that a subscription starts with: not changes, but what is
+// there. They do not count against the limit.
+func (q *queue) start(frames [][]byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.over && len(frames) > 0 {
+		q.link(&item{sample: &sample{frames: frames, start: true}})
+	}
+}
+
 // size is what counts against the limit. A full sample does not: it is shared,
 // and there is one of each view at most.
 func (it *item) size() int {
 	if it.change != nil {
 		return len(it.bytes) + itemOverhead
 	}
-	if it.sample.view != nil {
+	if it.sample.view != nil || it.sample.start {
 		return 0
 	}
 	size := itemOverhead

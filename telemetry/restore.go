@@ -33,7 +33,7 @@ func (e *Engine) orphans(changes []*change) []restore {
 				continue
 			}
 			path := c.id.path(c.node)
-			rec := &recorder{wants: schema.At(path)}
+			rec := &recorder{}
 			e.recorders[rec] = struct{}{}
 			all = append(all, restore{src, path, rec})
 			if c.node == src.list {

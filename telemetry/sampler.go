@@ -10,9 +10,12 @@ import (
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
-// restShare bounds what looking for changes may cost: a look that took d is
-// followed by a rest of at least restShare times d.
-const restShare = 20
+// What bounds the cost of looking for changes: a look that took d is followed
+// by a rest of restShare times d, but of no more than maxRest intervals.
+const (
+	restShare = 20
+	maxRest   = 10
+)
 
 // part is what one subscription samples of one source, or of the tree.
 type part struct {
@@ -51,12 +54,11 @@ type sampler struct {
 	users int // guarded by samplers.mu
 
 	goneMu  sync.Mutex // guards the two fields below
-	gone    []*change  // what was told to be gone since the last read
+	gone    []*change  // what was told to be gone since the last read; of the tree, told again
 	forgets bool       // too much for gone
 
 	mu     sync.Mutex // guards the fields below; held while a sample is taken
 	views  map[string]*view
-	wanted *schema.Pattern // what all views ask for; nil where that has to be found
 	table  table
 	failed bool // the last read failed
 }
@@ -76,38 +78,51 @@ type view struct {
 // maxGone bounds what a sampler remembers of deletes between two reads.
 const maxGone = 4096
 
-// join adds a follower to a sample. The frames are what the follower starts
-// with; later samples come through its queue. For the tree there are none: the
-// follower has read it.
-func (e *Engine) join(ctx context.Context, p part, f *follower, form form) ([][]byte, func(), error) {
+// join adds a follower to a sample. What it starts with comes through its
+// queue, like the later samples, so that it stands behind what was told before
+// the source was read. For the tree that is nothing: the follower has read it.
+func (e *Engine) join(ctx context.Context, p part, f *follower, form form) (leave func(), err error) {
 	s, err := e.sampler(clock{p.src, p.interval, p.look})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	asked := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.view(p, form)
-	var frames [][]byte
-	if s.src != nil && (v.changes || !p.quiet) {
-		if err := s.refresh(ctx, v, asked); err != nil {
-			s.leaveLocked(v, f)
-			return nil, nil, err
-		}
-		if !p.quiet {
-			frames = s.table.frames(v, false)
-		}
-	}
 	if len(v.members) == 0 || f.seq < v.seq {
 		v.seq = f.seq
 	}
 	v.members[f] = struct{}{}
-	return frames, func() {
+	if s.src != nil && (v.changes || !p.quiet) {
+		if err := s.start(ctx, v, f, p.quiet); err != nil {
+			s.leaveLocked(v, f)
+			return nil, err
+		}
+	}
+	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.leaveLocked(v, f)
 	}, nil
 }
+
+// start reads the source for a follower that is new in a view. What changed
+// goes to the views that are told changes, so that all start from the same
+// rows; the others wait for their tick.
+func (s *sampler) start(ctx context.Context, v *view, f *follower, quiet bool) error {
+	return s.sampleRows(ctx, newcomer{v, f, quiet})
+}
+
+// newcomer is a follower for which a sample is taken out of turn; the zero
+// value stands for a tick.
+type newcomer struct {
+	view     *view
+	follower *follower
+	quiet    bool
+}
+
+// wants reports that a view gets a sample: at a tick each does.
+func (n newcomer) wants(v *view) bool { return n.view == nil || v.changes }
 
 // sampler finds or starts a sampler and counts one user more.
 func (e *Engine) sampler(c clock) (*sampler, error) {
@@ -149,7 +164,6 @@ func (s *sampler) view(p part, form form) *view {
 			}
 		}
 		s.views[key] = v
-		s.wanted = nil
 	}
 	return v
 }
@@ -168,7 +182,6 @@ func (s *sampler) leaveLocked(v *view, f *follower) {
 	delete(v.members, f)
 	if len(v.members) == 0 {
 		delete(s.views, viewKey(v.pattern, v.form, v.changes))
-		s.wanted = nil
 	}
 	s.e.samplers.mu.Lock()
 	defer s.e.samplers.mu.Unlock()
@@ -193,49 +206,51 @@ func (s *sampler) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		start := time.Now()
-		s.tick(ctx)
+		took := s.tick(ctx)
 		if s.look {
-			rest = restShare * time.Since(start)
+			rest = min(restShare*took, maxRest*s.interval)
 		}
 	}
 }
 
-func (s *sampler) tick(ctx context.Context) {
+// tick takes a sample and tells how long that took.
+func (s *sampler) tick(ctx context.Context) (took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.src == nil {
+	start := time.Now()
+	defer func() { took = time.Since(start) }()
+	switch {
+	case len(s.views) == 0: // the last one left meanwhile
+		return 0
+	case s.src == nil:
 		s.sampleTree()
-		return
+		return 0
 	}
-	err := s.sampleRows(ctx, func(*view) bool { return true })
+	err := s.sampleRows(ctx, newcomer{})
 	if err != nil && !s.failed && ctx.Err() == nil {
 		s.e.opts.Log.Error("read for a sample", "source", s.src.name(), "interval", s.interval, "err", err)
 	}
 	s.failed = err != nil
-}
-
-// refresh reads the source now, for a view that somebody asked for. What
-// changed goes to the views that are told changes, so that all start from the
-// same rows; the others wait for their tick. A read that began later than the
-// view was asked for serves it, too: many that come at once share one.
-func (s *sampler) refresh(ctx context.Context, v *view, asked time.Time) error {
-	if s.table.began.After(asked) && covers(s.table.keys, v.pattern.Keys(s.src.list)) && !s.goneWaits() {
-		return nil
-	}
-	return s.sampleRows(ctx, func(v *view) bool { return v.changes })
+	return 0
 }
 
 // sampleTree sends the published leaves. It takes no lock while it encodes;
 // what changes meanwhile is told again behind the sample.
 func (s *sampler) sampleTree() {
-	rec, snap := s.e.record(s.wants())
+	var again []*change
+	var all bool
+	rec, snap := s.e.record(func() { again, all = s.takeGone() })
+	for _, v := range s.views {
+		if all || slices.ContainsFunc(again, func(c *change) bool { return c.touches(v.pattern) }) {
+			v.seq = 0
+		}
+	}
 	now := time.Now().UnixNano()
 	frames := make(map[*view][][]byte, len(s.views))
 	for _, v := range s.views {
 		frames[v] = v.tree(snap, now)
 	}
-	s.e.deliver(rec, s.views, func(v *view, f *follower) {
+	s.e.deliver(rec, s.views, func() {}, func(v *view, f *follower) {
 		f.queue.sampled(v, frames[v])
 	}, func(*change) bool { return true })
 }
@@ -261,50 +276,47 @@ func (v *view) tree(snap *snapshot, now int64) [][]byte {
 	return frames
 }
 
-// sampleRows reads the source and sends its rows to the views that are due.
-// The caller holds mu.
-func (s *sampler) sampleRows(ctx context.Context, due func(*view) bool) error {
+// sampleRows reads the source and sends its rows: at a tick to each view, for a
+// newcomer to it and to the views that are told changes. The caller holds mu.
+func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 	s.src.reading.Lock()
 	defer s.src.reading.Unlock()
-	s.table.forget(s.takeGone())
-	rec, snap := s.e.record(s.wants())
+	var gone []*change
+	var all bool
+	// What is told to be gone from here on is recorded, and waits for the next
+	// read, too.
+	rec, _ := s.e.record(func() { gone, all = s.takeGone() })
+	s.table.forget(gone, all)
 	if err := s.table.read(ctx, s.keys()); err != nil {
 		s.e.stopRecording(rec)
 		return err
 	}
-	gone := s.table.sweep(s.e.shapes, snap.root)
+	less := s.table.sweep()
 	frames := make(map[*view][][]byte, len(s.views))
 	for _, v := range s.views {
-		if due(v) && len(v.members) > 0 {
+		if by.wants(v) {
 			frames[v] = s.table.frames(v, v.changes)
 		}
 	}
-	filtered := false
-	s.e.deliver(rec, s.views, func(v *view, f *follower) {
-		if !filtered {
-			gone, filtered = untold(gone, rec.changes), true
-		}
+	var first [][]byte
+	if by.view != nil && !by.quiet {
+		first = s.table.frames(by.view, false)
+	}
+	s.e.deliver(rec, s.views, func() {
+		gone = s.table.removals(less, rec.changes, s.e.shapes, s.e.tree.Load().root)
+	}, func(v *view, f *follower) {
 		for _, c := range gone {
 			if c.touches(v.pattern) {
 				f.take(c)
 			}
 		}
-		f.queue.sampled(v, frames[v])
-	}, func(c *change) bool { return !c.gone || s.table.has(c) })
-	return nil
-}
-
-// wants is what all views ask for. The caller holds mu.
-func (s *sampler) wants() schema.Pattern {
-	if s.wanted == nil {
-		all := make([]schema.Pattern, 0, len(s.views))
-		for _, v := range s.views {
-			all = append(all, v.pattern)
+		if v == by.view && f == by.follower {
+			f.queue.start(first)
+		} else {
+			f.queue.sampled(v, frames[v])
 		}
-		union := schema.Union(all...)
-		s.wanted = &union
-	}
-	return *s.wanted
+	}, s.table.tells)
+	return nil
 }
 
 // keys are those that all views have in common. The caller holds mu.
@@ -341,29 +353,51 @@ func covers(keys, others []string) bool {
 
 // deliver puts a sample into the queues, and behind it those changes that
 // happened while it was taken and that it may undo: the client ends with the
-// newer value.
-func (e *Engine) deliver(r *recorder, views map[string]*view, put func(*view, *follower), again func(*change) bool) {
+// newer value. All three functions are called under mu: prepare once, put for
+// each member of each view, again for each such change.
+func (e *Engine) deliver(r *recorder, views map[string]*view, prepare func(), put func(*view, *follower), again func(*change) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.recorders, r)
-	members := map[*follower]struct{}{}
+	prepare()
+	members := map[*follower][]*view{}
 	for _, v := range views {
 		for f := range v.members {
 			put(v, f)
-			members[f] = struct{}{}
+			members[f] = append(members[f], v)
 		}
 	}
-	for _, c := range r.changes {
-		if !again(c) {
-			continue
+	for f, own := range members {
+		for _, c := range r.undone(func(c *change) bool { return again(c) && asksFor(own, c) }) {
+			if f.take(c) && c.gone {
+				e.samplers.retell(c)
+			}
 		}
-		for f := range members {
-			f.take(c)
-		}
-	}
-	for f := range members {
 		f.queue.wakeIfAny()
 	}
+}
+
+func asksFor(views []*view, c *change) bool {
+	return slices.ContainsFunc(views, func(v *view) bool { return c.touches(v.pattern) })
+}
+
+// undone gives the changes that a sample may undo, and with each delete among
+// them all that was changed below it later: telling it again must not take
+// that away.
+func (r *recorder) undone(may func(*change) bool) []*change {
+	var out, gone []*change
+	for _, c := range r.changes {
+		path := c.id.path(c.node)
+		below := slices.ContainsFunc(gone, func(g *change) bool { return path.Within(g.id.path(g.node)) })
+		if !below && !may(c) {
+			continue
+		}
+		out = append(out, c)
+		if c.gone {
+			gone = append(gone, c)
+		}
+	}
+	return out
 }
 
 func (e *Engine) stopRecording(r *recorder) {
@@ -377,6 +411,19 @@ func (s *samplers) forget(changes []*change) {
 	for _, c := range changes {
 		if c.gone {
 			s.forgetOne(c)
+		}
+	}
+}
+
+// retell makes the samplers tell everything at and below what went again: it
+// was told once more, after they may have told what came in its place.
+func (s *samplers) retell(c *change) {
+	s.forgetOne(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for clock, sampler := range s.all {
+		if clock.src == nil {
+			sampler.addGone(c)
 		}
 	}
 }
@@ -410,10 +457,4 @@ func (s *sampler) takeGone() (gone []*change, all bool) {
 	gone, all = s.gone, s.forgets
 	s.gone, s.forgets = nil, false
 	return gone, all
-}
-
-func (s *sampler) goneWaits() bool {
-	s.goneMu.Lock()
-	defer s.goneMu.Unlock()
-	return len(s.gone) > 0 || s.forgets
 }

@@ -172,20 +172,13 @@ func (s *session) stream(ctx context.Context) error {
 	}
 	for _, p := range s.plan.parts {
 		p.quiet = p.quiet || s.plan.updatesOnly
-		frames, leave, err := s.e.join(ctx, p, f, s.plan.form)
+		leave, err := s.e.join(ctx, p, f, s.plan.form)
 		if err != nil {
 			return err
 		}
 		defer leave()
-		for _, frame := range frames {
-			if err := s.send(frame); err != nil {
-				return err
-			}
-		}
 	}
-	if err := s.send(wire.Sync()); err != nil {
-		return err
-	}
+	s.queue.start([][]byte{wire.Sync()})
 	return s.follow(ctx)
 }
 

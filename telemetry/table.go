@@ -17,8 +17,7 @@ type table struct {
 	rows  map[string]*row
 	order []*row // of the last read, as the source gave them
 	keys  []string
-	began time.Time // when the last read was begun
-	at    time.Time // what the source said of it
+	at    time.Time // of the last read
 	count uint64    // of reads
 	since uint64    // the last read before this one that succeeded
 	good  uint64    // the last read that succeeded
@@ -76,14 +75,13 @@ func appendKeys(dst []byte, keys []string) []byte {
 
 // read takes the source's rows that match keys.
 func (t *table) read(ctx context.Context, keys []string) error {
-	began := time.Now()
 	t.count++
 	t.order = t.order[:0]
 	at, err := t.src.Read(ctx, keys, t.take)
 	if err != nil {
 		return err
 	}
-	t.began, t.at, t.keys = began, at, keys
+	t.at, t.keys = at, keys
 	t.since, t.good = t.good, t.count
 	return nil
 }
@@ -106,22 +104,47 @@ func (t *table) take(keys []string, values []schema.Value) error {
 	return nil
 }
 
-// sweep drops the rows that the last read had no more and gives the removals
-// that tell of them, and of values that went.
-func (t *table) sweep(shapes shapes, published *entry) []*change {
-	now := t.at.UnixNano()
-	var gone []*change
+// sweep drops the rows that the last read had no more. They are given, and
+// those of which a value went.
+func (t *table) sweep() []*row {
+	var less []*row
 	for key, r := range t.rows {
 		if r.seen == t.count {
-			for i, v := range r.values {
-				if !v.Valid() && r.changed[i] > t.since {
-					gone = append(gone, &change{id: r.id, node: t.src.leaves[i], gone: true, time: now})
-				}
+			if t.lostAny(r) {
+				less = append(less, r)
 			}
 			continue
 		}
 		delete(t.rows, key)
-		if t.blank || !covers(t.keys, r.id.keys) {
+		if !t.blank && covers(t.keys, r.id.keys) {
+			less = append(less, r)
+		}
+	}
+	return less
+}
+
+// lostAny reports that the last read had some value no more.
+func (t *table) lostAny(r *row) bool {
+	for i := range r.values {
+		if t.lost(r, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// lost reports that the last read had a value no more.
+func (t *table) lost(r *row, column int) bool {
+	return !r.values[column].Valid() && r.changed[column] > t.since
+}
+
+// removals tell what went, but not of rows of which others told while the
+// table was read. The tree is the one of the moment in which they are told.
+func (t *table) removals(less []*row, told []*change, shapes shapes, published *entry) []*change {
+	now := t.at.UnixNano()
+	var gone []*change
+	for _, r := range less {
+		if slices.ContainsFunc(told, func(by *change) bool { return by.about(r.id, t.src) }) {
 			continue
 		}
 		for _, node := range t.removed(shapes, published, r) {
@@ -131,9 +154,13 @@ func (t *table) sweep(shapes shapes, published *entry) []*change {
 	return gone
 }
 
-// has reports that the last read had a row at or below what a change is about.
-func (t *table) has(c *change) bool {
-	if c.id.list == t.src.list {
+// tells reports that the last read has something of what a change is about: a
+// row below what went, or the row of a new value.
+func (t *table) tells(c *change) bool {
+	switch {
+	case !t.src.touches(c.node):
+		return false
+	case c.id.list == t.src.list:
 		t.key = appendKeys(t.key[:0], c.id.keys)
 		r := t.rows[string(t.key)]
 		return r != nil && r.seen == t.count
@@ -142,17 +169,19 @@ func (t *table) has(c *change) bool {
 	return slices.ContainsFunc(t.order, func(r *row) bool { return r.id.path(t.src.list).Within(path) })
 }
 
-// untold leaves out what others have told to be gone meanwhile.
-func untold(gone, told []*change) []*change {
-	return slices.DeleteFunc(gone, func(c *change) bool {
-		path := c.id.path(c.node)
-		return slices.ContainsFunc(told, func(by *change) bool { return by.gone && path.Within(by.id.path(by.node)) })
-	})
-}
-
 // removed are the topmost nodes that a row took with it: its list entry where
-// nothing else is known of that.
+// nothing else is known of that. Of a row that is still there, they are the
+// values that it has no more.
 func (t *table) removed(shapes shapes, published *entry, r *row) []ocpath.ID {
+	if r.seen == t.count {
+		var nodes []ocpath.ID
+		for i, leaf := range t.src.leaves {
+			if t.lost(r, i) {
+				nodes = append(nodes, leaf)
+			}
+		}
+		return nodes
+	}
 	e := shapes.find(published, t.src.list, r.id.keys)
 	if e == nil {
 		if t.src.list != ocpath.Root {
