@@ -22,7 +22,14 @@ func TestConcurrentUse(t *testing.T) {
 	opts := Options{MinInterval: 5 * time.Millisecond, LookInterval: 10 * time.Millisecond}
 	e := newEngine(t, opts, counters, fdb)
 	publish(t, e, All, "/system/state/hostname=start", "/network-instances/network-instance[name=default]/state/enabled=true")
+	suppressed := sampled(t, "/", 15*time.Millisecond)
+	suppressed.SuppressRedundant = true
+	beating := onChange(t, "/")
+	beating.HeartbeatInterval = uint64(25 * time.Millisecond)
 	stay := []*client{
+		subscribe(t, e, stream(t, suppressed)),
+		subscribe(t, e, stream(t, beating)),
+		subscribe(t, e, stream(t, suppressed, onChange(t, "/interfaces"))),
 		subscribe(t, e, stream(t, onChange(t, "/"))),
 		subscribe(t, e, stream(t, sampled(t, "/", 10*time.Millisecond))),
 		subscribe(t, e, stream(t, onChange(t, "/"), sampled(t, "/interfaces", 10*time.Millisecond))),
