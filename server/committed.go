@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -17,6 +18,7 @@ func (o *observer) committed(c config.Commit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	publish(o.telemetry.Publish, telemetry.Batch{Time: c.Time, Of: telemetry.Config, Deletes: c.Deletes, Updates: c.Updates})
+	o.telemetry.Committed(telemetry.Commit{ID: strconv.FormatUint(c.ID, 10), ConfirmID: c.ConfirmID})
 
 	touched := map[string]bool{} // interfaces
 	o.configGone(c.Deletes, touched)
@@ -31,39 +33,70 @@ func (o *observer) committed(c config.Commit) {
 	publish(o.telemetry.Publish, state)
 }
 
-// configGone forgets what is deleted of the configuration.
+// The leaves of the configuration that are remembered.
+const (
+	intervalLeaf = ocpath.InterfacesInterfaceRatesConfigLoadInterval
+	listingLeaf  = ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface
+)
+
+// configGone forgets what is deleted of the configuration. The many deletes
+// that leave it alone, or name the one entry that they are about, cost nothing.
 func (o *observer) configGone(deletes []schema.Path, touched map[string]bool) {
 	for _, gone := range deletes {
-		for name := range o.intervals {
-			if intervalPath(name).Within(gone) {
-				delete(o.intervals, name)
-				touched[name] = true
+		switch keys := gone.Keys; {
+		case holds(gone.Node, intervalLeaf) && len(keys) == 1:
+			o.intervalGone(gone, keys[0], touched)
+		case holds(gone.Node, listingLeaf) && len(keys) == 2:
+			o.listingGone(gone, member{keys[0], keys[1]}, touched)
+		case holds(gone.Node, intervalLeaf) && len(keys) == 0:
+			for name := range o.intervals {
+				o.intervalGone(gone, name, touched)
 			}
 		}
-		for at := range o.listed {
-			if listingPath(at.instance, at.id).Within(gone) {
-				o.list(at, "", touched)
+		if holds(gone.Node, listingLeaf) && len(gone.Keys) < 2 {
+			for at := range o.listed {
+				o.listingGone(gone, at, touched)
 			}
 		}
 	}
 }
 
+// holds reports whether a leaf is a node or below it.
+func holds(node, leaf ocpath.ID) bool { return leaf >= node && leaf < ocpath.Get(node).End }
+
+// intervalGone forgets the load-interval of an interface where a path that is
+// gone holds it.
+func (o *observer) intervalGone(gone schema.Path, name string, touched map[string]bool) {
+	if _, ok := o.intervals[name]; ok && intervalPath(name).Within(gone) {
+		delete(o.intervals, name)
+		touched[name] = true
+	}
+}
+
+// listingGone forgets under which id a switch lists an interface where a path
+// that is gone holds it.
+func (o *observer) listingGone(gone schema.Path, at member, touched map[string]bool) {
+	if listingPath(at.instance, at.id).Within(gone) {
+		o.list(at, "", touched)
+	}
+}
+
 func intervalPath(iface string) schema.Path {
-	return schema.Path{Node: ocpath.InterfacesInterfaceRatesConfigLoadInterval, Keys: []string{iface}}
+	return schema.Path{Node: intervalLeaf, Keys: []string{iface}}
 }
 
 func listingPath(instance, id string) schema.Path {
-	return schema.Path{Node: ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, Keys: []string{instance, id}}
+	return schema.Path{Node: listingLeaf, Keys: []string{instance, id}}
 }
 
 // configSet remembers what is set of the configuration.
 func (o *observer) configSet(updates []telemetry.Update, touched map[string]bool) {
 	for _, u := range updates {
 		switch u.Path.Node {
-		case ocpath.InterfacesInterfaceRatesConfigLoadInterval:
+		case intervalLeaf:
 			o.intervals[u.Path.Keys[0]] = time.Duration(u.Value.Uint()) * time.Second
 			touched[u.Path.Keys[0]] = true
-		case ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface:
+		case listingLeaf:
 			o.list(member{u.Path.Keys[0], u.Path.Keys[1]}, u.Value.Str(), touched)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 type publisher interface {
 	Publish(telemetry.Batch)
 	Notify(telemetry.Batch)
+	Committed(telemetry.Commit)
 }
 
 // observer turns what the datapath saw, and what was committed, into

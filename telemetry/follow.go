@@ -11,6 +11,7 @@ type follower struct {
 	deletes schema.Pattern // everything asked for: what goes is told at once, sampled or not
 	enc     schema.Encoding
 	queue   *queue
+	commits bool   // it wants to know where a commit ends
 	seq     uint64 // the transaction from which on it follows
 }
 

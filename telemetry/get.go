@@ -37,6 +37,9 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 	if err := extensions(req.GetExtension()); err != nil {
 		return nil, err
 	}
+	if commits, err := configOnly(req.GetExtension()); commits || err != nil {
+		return nil, fmt.Errorf("the config subscription extension is for Subscribe: %w", schema.ErrInvalid)
+	}
 	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit}
 	var err error
 	if g.enc, err = schema.EncodingOf(req.GetEncoding()); err != nil {

@@ -164,6 +164,10 @@ func (c *client) send(ctx context.Context, frame []byte) error {
 	if n := resp.GetUpdate(); n != nil {
 		c.apply(n)
 	}
+	for _, x := range resp.GetExtension() {
+		done := x.GetConfigSubscription().GetSyncDone()
+		c.log = append(c.log, fmt.Sprintf("commit %s %q done=%v", done.GetServerCommitId(), done.GetCommitConfirmId(), done.GetDone()))
+	}
 	c.changed.Broadcast()
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 type plan struct {
 	form
 	mode        gpb.SubscriptionList_Mode
+	commits     bool // the end of each commit is told
 	updatesOnly bool
 	// tree and reads are what the client starts with, and is sent at each poll:
 	// published leaves, and leaves read straight from sources.
@@ -58,7 +59,16 @@ func (e *Engine) plan(req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, er
 	if err != nil {
 		return nil, err
 	}
+	commits, err := configOnly(req.GetExtension())
+	if err != nil {
+		return nil, err
+	}
+	if commits {
+		served := keep
+		keep = func(n *ocpath.Node) bool { return n.Config && !e.shapes[n.ID].isKey && served(n) }
+	}
 	p := &plan{
+		commits:     commits,
 		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes},
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
@@ -155,8 +165,6 @@ func extensions(all []*gnmi_ext.Extension) error {
 		switch x.GetExt().(type) {
 		case *gnmi_ext.Extension_History:
 			return fmt.Errorf("the history extension: %w", schema.ErrUnimplemented)
-		case *gnmi_ext.Extension_ConfigSubscription:
-			return fmt.Errorf("the config subscription extension: %w", schema.ErrUnimplemented)
 		}
 	}
 	return nil

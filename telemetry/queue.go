@@ -27,6 +27,8 @@ type queue struct {
 	ticks  map[*view]*item   // full samples that wait
 	bytes  int
 	over   bool
+	held   [][]byte // ends of commits, until synced
+	synced bool     // what the client starts with is sent or waits
 }
 
 // item is one thing that waits: a change, or a sample of a view.
@@ -163,11 +165,16 @@ func (q *queue) link(it *item) {
 		q.first = it
 	}
 	q.last = it
-	if q.bytes += it.size(); q.bytes <= q.limit {
+	q.count(it.size())
+}
+
+// count adds to what waits.
+func (q *queue) count(size int) {
+	if q.bytes += size; q.bytes <= q.limit {
 		return
 	}
 	q.over = true
-	q.first, q.last, q.groups, q.ticks, q.bytes = nil, nil, nil, nil, 0
+	q.first, q.last, q.groups, q.ticks, q.bytes, q.held = nil, nil, nil, nil, 0, nil
 	close(q.failed)
 }
 

@@ -162,7 +162,7 @@ func (s *session) poll(ctx context.Context) error {
 // stream follows from before the first answer on: what changes while the
 // client gets what is there waits in the queue.
 func (s *session) stream(ctx context.Context) error {
-	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, enc: s.plan.enc, queue: s.queue}
+	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, enc: s.plan.enc, queue: s.queue, commits: s.plan.commits}
 	snap := s.e.follow(f)
 	defer s.e.unfollow(f)
 	if !s.plan.updatesOnly {
@@ -179,6 +179,7 @@ func (s *session) stream(ctx context.Context) error {
 		defer leave()
 	}
 	s.queue.start([][]byte{wire.Sync()})
+	s.queue.sync()
 	return s.follow(ctx)
 }
 
