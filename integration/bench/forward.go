@@ -93,7 +93,8 @@ func (b *bench) forwardNIC(ctx context.Context) (err error) {
 			err = errors.Join(err, p.close())
 		}
 	}()
-	for _, w := range b.ways(ctx) {
+	ways := b.ways(ctx)
+	for _, w := range ways {
 		p, err := newPair()
 		if err != nil {
 			return err
@@ -108,18 +109,27 @@ func (b *bench) forwardNIC(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		for name, flows := range map[string]uint16{"": 0, ", flows": spread} {
-			g, err := traffic.NewGenerator(p.a, "eth0", traffic.UDP(traffic.MAC(macB), traffic.MAC(macA), 60), flows)
+		for _, kind := range []struct {
+			name  string
+			dst   uint32 // where flows are spread, the lowest 16 bits are drawn
+			flows uint16
+		}{{"", macB, 0}, {", flows", 0, spread}} {
+			g, err := traffic.NewGenerator(p.a, "eth0", traffic.UDP(traffic.MAC(kind.dst), traffic.MAC(macA), 60), kind.flows)
 			if err != nil {
 				return err
 			}
-			p.defers(g.Close)
-			arms = append(arms, arm{w.name + name, func() (float64, error) { return g.Measure(0, b.window) }})
+			p.source(g)
+			arms = append(arms, arm{w.name + kind.name, func() (float64, error) { return g.Measure(0, b.window) }})
 		}
 	}
 	m, err := b.turns(ctx, arms)
 	if err != nil {
 		return err
+	}
+	for i, p := range pairs {
+		if err := p.arrived(); err != nil {
+			return fmt.Errorf("%s: %w", ways[i].name, err)
+		}
 	}
 	b.beside("NIC → veth, 64 octets", m, "", "≤ 1.10×", "≤ 0.45×")
 	b.beside(fmt.Sprintf("NIC → veth, 64 octets, %d random destinations", spread), m, ", flows", "–", "–")
@@ -164,6 +174,11 @@ func (b *bench) forwardVeth(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	for i, p := range pairs {
+		if err := p.arrived(); err != nil {
+			return fmt.Errorf("%s: %w", ways[i].name, err)
+		}
+	}
 	b.beside("veth → veth, 64 octets", m, "", "–", "–")
 	b.add(row{"veth → veth, 64 octets, whole way", ns(m["signalbox"]), "direct veth " + ns(m["direct"]), ratio(m["signalbox"], m["direct"]), "–"})
 	return nil
@@ -176,15 +191,6 @@ func (b *bench) beside(what string, m map[string]float64, suffix, goalBare, goal
 	b.add(row{what, ns(own), "Linux bridge " + ns(m["bridge"+suffix]), ratio(own, m["bridge"+suffix]), goalBridge})
 }
 
-// sink drops what reaches host B before its stack sees it.
-func (p *pair) sink() error {
-	s, err := traffic.NewSink(p.b, "eth0")
-	if err == nil {
-		p.defers(s.Close)
-	}
-	return err
-}
-
 // hostGenerator makes frames in host A as its own stack would.
 func (p *pair) hostGenerator() (*traffic.Generator, error) {
 	if err := p.a.Tap("inject"); err != nil {
@@ -195,7 +201,7 @@ func (p *pair) hostGenerator() (*traffic.Generator, error) {
 		return nil, err
 	}
 	p.defers(onward.Close)
-	p.defers(g.Close)
+	p.source(g)
 	return g, nil
 }
 

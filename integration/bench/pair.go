@@ -25,6 +25,8 @@ const (
 type pair struct {
 	a, b, sw *topology.Namespace
 	element  *element.Process // where one joins the ports
+	sinks    []*traffic.Sink
+	sources  []*traffic.Generator
 	closers  []func() error
 }
 
@@ -176,6 +178,46 @@ func (p *pair) learn(others uint32) error {
 				return fmt.Errorf("address %d of %d: %w", i, others, err)
 			}
 		}
+	}
+	return nil
+}
+
+// sink drops what reaches host B before its stack sees it.
+func (p *pair) sink() error {
+	s, err := traffic.NewSink(p.b, "eth0")
+	if err == nil {
+		p.defers(s.Close)
+		p.sinks = append(p.sinks, s)
+	}
+	return err
+}
+
+// source keeps a generator for arrived and close.
+func (p *pair) source(g *traffic.Generator) {
+	p.defers(g.Close)
+	p.sources = append(p.sources, g)
+}
+
+// arrived is an error where frames were lost, or sent twice: then the time of a
+// frame says nothing.
+func (p *pair) arrived() error {
+	var sent, got uint64
+	for _, g := range p.sources {
+		n, err := g.Sent()
+		if err != nil {
+			return err
+		}
+		sent += n
+	}
+	for _, s := range p.sinks {
+		n, err := s.Count()
+		if err != nil {
+			return err
+		}
+		got += n
+	}
+	if float64(got) < 0.99*float64(sent) || float64(got) > 1.01*float64(sent) {
+		return fmt.Errorf("of %d frames %d arrived", sent, got)
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ func randomDestination(spread uint16) asm.Instructions {
 // Close frees the program.
 func (g *Generator) Close() error { return errors.Join(g.program.Close(), g.sent.Close()) }
 
+// Sent is the number of frames so far.
+func (g *Generator) Sent() (uint64, error) { return total(g.sent) }
+
 // Send sends count frames or some more, and gives how many.
 func (g *Generator) Send(count uint32) (sent uint64, err error) {
 	before, err := total(g.sent)
