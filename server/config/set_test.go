@@ -348,3 +348,19 @@ func TestG16_ValuesAndExtensionsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestG16_RangesAreNamed(t *testing.T) {
+	tests := []struct{ set, reason string }{
+		{"update " + p1sw + "/access-vlan 4095", "access-vlan: 4095 is out of range: want 1..4094"},
+		{"update " + p1sw + "/access-vlan 70000", "access-vlan: 70000 is out of range: a uint16 is 0..65535"},
+		{"update " + p1sw + "/access-vlan -1", "access-vlan: -1 is out of range: a uint16 is 0..65535"},
+		{"update " + p1sw + "/trunk-vlans [10,4095]", "trunk-vlans: 4095 is out of range: want 1..4094"},
+		{"update " + blue + `/vlans/vlan[vlan-id=5000]/config/name "x"`, "key vlan-id: 5000 is out of range: want 1..4094"},
+		{"update " + p1 + "/hold-time/config/up 5000000000", "up: 5000000000 is out of range: a uint32 is 0..4294967295"},
+	}
+	for _, tt := range tests {
+		e := open(t, t.TempDir())
+		_, err := e.Set(context.Background(), request(t, tt.set))
+		e.refused(t, err, openconfig.Invalid, tt.reason)
+	}
+}

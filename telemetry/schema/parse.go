@@ -440,10 +440,20 @@ func toInteger(t ocpath.Type, raw Value) (Value, error) {
 		return Value{}, fmt.Errorf("%q is not an integer", raw.String())
 	}
 	if !fits(t, raw) {
-		return Value{}, fmt.Errorf("%s is out of range", raw.String())
+		return Value{}, fmt.Errorf("%s is out of range: %s", raw.String(), extent(t))
 	}
 	if _, unsigned := unsignedBits(t); unsigned {
 		return UintValue(raw.num), nil
 	}
 	return IntValue(int64(raw.num)), nil
+}
+
+// extent says which numbers an integer type has.
+func extent(t ocpath.Type) string {
+	if bits, ok := unsignedBits(t); ok {
+		return fmt.Sprintf("a uint%d is 0..%d", bits, uint64(math.MaxUint64)>>(64-bits))
+	}
+	bits, _ := signedBits(t)
+	most := int64(math.MaxInt64) >> (64 - bits)
+	return fmt.Sprintf("an int%d is %d..%d", bits, -most-1, most)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openconfig/goyang/pkg/yang"
 	"github.com/openconfig/ygot/ytypes"
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -102,10 +103,23 @@ func (f *field) check(target reflect.Value) error {
 	text := errs[0].Error()
 	text = strings.TrimPrefix(text, fmt.Sprintf("schema %q: ", f.entry.Name))
 	text = strings.TrimPrefix(text, `schema "": `)
-	if r := f.entry.Type.Range; len(r) > 0 {
-		text += ": want " + strings.ReplaceAll(r.String(), "|", " or ")
+	if words, ok := strings.CutSuffix(text, " is outside specified ranges"); ok {
+		number := words[strings.LastIndexByte(words, ' ')+1:]
+		text = fmt.Sprintf("%s is out of range: want %s", number, strings.Join(ranges(f.entry.Type), " or "))
 	}
 	return errors.New(text)
+}
+
+// ranges are those of a number's type, or of the numbers in a union.
+func ranges(t *yang.YangType) []string {
+	var all []string
+	for _, member := range t.Type {
+		all = append(all, ranges(member)...)
+	}
+	for _, r := range t.Range {
+		all = append(all, r.String())
+	}
+	return all
 }
 
 // Append adds to a leaf-list those elements that it does not have. What is to
