@@ -20,6 +20,16 @@ func refuseDepth(extensions []*gpbext.Extension, rpc string) error {
 	return nil
 }
 
+// served are the extensions that the service knows.
+func served() []*gpbext.Extension {
+	return []*gpbext.Extension{
+		{Ext: &gpbext.Extension_MasterArbitration{MasterArbitration: &gpbext.MasterArbitration{}}},
+		{Ext: &gpbext.Extension_Commit{Commit: &gpbext.Commit{}}},
+		{Ext: &gpbext.Extension_Depth{Depth: &gpbext.Depth{}}},
+		{Ext: &gpbext.Extension_ConfigSubscription{ConfigSubscription: &gpbext.ConfigSubscription{}}},
+	}
+}
+
 // peerOf is the client's address for the log.
 func peerOf(ctx context.Context) string {
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {

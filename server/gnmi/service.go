@@ -58,7 +58,8 @@ func New(telemetry Telemetry, config Config, models []*gpb.ModelData, log *slog.
 // the gRPC server has ended every RPC.
 func (s *Service) Wait() { s.readers.Wait() }
 
-// Capabilities tells models, encodings and version (specification, 3.2).
+// Capabilities tells models, encodings, version and, each as an empty message,
+// the extensions that are served (specification, 3.2).
 func (s *Service) Capabilities(_ context.Context, req *gpb.CapabilityRequest) (*gpb.CapabilityResponse, error) {
 	if err := refuseDepth(req.GetExtension(), "Capabilities"); err != nil {
 		return nil, err
@@ -67,6 +68,7 @@ func (s *Service) Capabilities(_ context.Context, req *gpb.CapabilityRequest) (*
 		SupportedModels:    s.models,
 		SupportedEncodings: []gpb.Encoding{gpb.Encoding_JSON_IETF, gpb.Encoding_JSON, gpb.Encoding_PROTO, gpb.Encoding_ASCII},
 		GNMIVersion:        Version,
+		Extension:          served(),
 	}, nil
 }
 

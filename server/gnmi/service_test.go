@@ -85,6 +85,12 @@ func TestG1_Capabilities(t *testing.T) {
 		SupportedModels:    []*gpb.ModelData{model},
 		SupportedEncodings: []gpb.Encoding{gpb.Encoding_JSON_IETF, gpb.Encoding_JSON, gpb.Encoding_PROTO, gpb.Encoding_ASCII},
 		GNMIVersion:        "0.10.0",
+		Extension: []*gpbext.Extension{
+			{Ext: &gpbext.Extension_MasterArbitration{MasterArbitration: &gpbext.MasterArbitration{}}},
+			{Ext: &gpbext.Extension_Commit{Commit: &gpbext.Commit{}}},
+			{Ext: &gpbext.Extension_Depth{Depth: &gpbext.Depth{}}},
+			{Ext: &gpbext.Extension_ConfigSubscription{ConfigSubscription: &gpbext.ConfigSubscription{}}},
+		},
 	}
 	if !proto.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
