@@ -14,7 +14,10 @@ import (
 )
 
 // setFlags are the operations of one transaction.
-type setFlags struct{ updates, replaces, deletes []string }
+type setFlags struct {
+	updates, replaces, deletes, files []string
+	commit                            commitFlags
+}
 
 func setCommand(f *clientFlags) *cobra.Command {
 	var s setFlags
@@ -24,11 +27,19 @@ func setCommand(f *clientFlags) *cobra.Command {
 		Long: `Change the configuration in one transaction: all of it or nothing.
 
 A VALUE is JSON (RFC 7951) or bare text; @FILE takes it from a file, @- from
-standard input.`,
+standard input.
+
+A file of commands (--file, - for standard input) has lines "set PATH VALUE" and
+"delete PATH", and comments behind #: what "show config --format commands"
+prints. Its commands are carried out in their order, after the other operations.
+
+With --commit ID the change is taken back unless "signalbox commit confirm ID"
+comes in time.`,
 		Example: `  signalbox set /interfaces/interface[name=eth1]/config/description "to the printer"
   signalbox set --update /interfaces/interface[name=eth1]/config/mtu=9000 \
                 --delete /interfaces/interface[name=eth2]
-  signalbox set --replace /=@config.json`,
+  signalbox set --replace /=@config.json
+  signalbox set --file changes.txt --commit night --rollback-after 5m`,
 		Args:              cobra.MatchAll(cobra.MaximumNArgs(2), pathAndValue),
 		ValidArgsFunction: completePath,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +62,8 @@ standard input.`,
 	c.Flags().StringArrayVarP(&s.updates, "update", "u", nil, "merge `PATH=VALUE` in (may be repeated)")
 	c.Flags().StringArrayVarP(&s.replaces, "replace", "r", nil, "put `PATH=VALUE` in the place of what is there")
 	c.Flags().StringArrayVarP(&s.deletes, "delete", "d", nil, "take `PATH` away")
+	c.Flags().StringArrayVarP(&s.files, "file", "f", nil, "carry out the commands in `FILE`, - for standard input")
+	s.commit.register(c)
 	for _, name := range []string{"update", "replace", "delete"} {
 		must(c.RegisterFlagCompletionFunc(name, completePath))
 	}
@@ -61,8 +74,9 @@ func pathAndValue(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return fmt.Errorf("%s has no value", args[0])
 	}
-	if len(args) == 0 && !cmd.Flags().Changed("update") && !cmd.Flags().Changed("replace") && !cmd.Flags().Changed("delete") {
-		return fmt.Errorf("nothing to set: give PATH VALUE, or --update, --replace, --delete")
+	given := cmd.Flags().Changed
+	if len(args) == 0 && !given("update") && !given("replace") && !given("delete") && !given("file") {
+		return fmt.Errorf("nothing to set: give PATH VALUE, or --update, --replace, --delete, --file")
 	}
 	return nil
 }
@@ -88,7 +102,16 @@ func (s setFlags) request(stdin io.Reader) (*gnmi.SetRequest, error) {
 			*list.to = append(*list.to, u)
 		}
 	}
-	return request, nil
+	for _, name := range s.files {
+		content, err := readFile(name, stdin)
+		if err != nil {
+			return nil, fmt.Errorf("commands: %w", err)
+		}
+		request.Update = append(request.Update, commandText(string(content)))
+	}
+	extensions, err := s.commit.extensions()
+	request.Extension = extensions
+	return request, err
 }
 
 // parseUpdate reads PATH=VALUE; the = of keys between brackets are part of the
@@ -143,15 +166,12 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 // textLeaf reports a leaf whose JSON is a string even where the text looks
 // like a number (RFC 7951, 6: strings, enumerations and 64-bit numbers).
 func textLeaf(p *gnmi.Path) bool {
-	id := ocpath.Root
-	for _, elem := range p.GetElem() {
-		child, ok := ocpath.Child(id, elem.GetName())
-		if !ok {
-			return false
-		}
-		id = child
-	}
-	switch ocpath.Get(id).Type {
+	n, ok := nodeOf(p.GetElem())
+	return ok && isText(n)
+}
+
+func isText(n *ocpath.Node) bool {
+	switch n.Type {
 	case ocpath.String, ocpath.Enum, ocpath.Identity, ocpath.Binary, ocpath.Bits, ocpath.Int64, ocpath.Uint64, ocpath.Decimal64:
 		return true
 	}
@@ -165,6 +185,10 @@ func printResults(cmd *cobra.Command, f *clientFlags, answer *gnmi.SetResponse) 
 	}
 	rows := []result{}
 	for _, r := range answer.GetResponse() {
+		if r.GetPath().GetOrigin() == commandOrigin {
+			rows = append(rows, result{"update", commandOrigin})
+			continue
+		}
 		rows = append(rows, result{strings.ToLower(r.GetOp().String()), element.FormatPath(answer.GetPrefix(), r.GetPath())})
 	}
 	if f.json {

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
-	"github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/cmd/signalbox/internal/element"
 	"github.com/spf13/cobra"
 )
@@ -145,39 +143,6 @@ func showVLANsCommand(f *clientFlags) *cobra.Command {
 					{title: "status", value: func(r vlanRow) any { return status(r.Status, "ACTIVE") }},
 					{title: "members", value: func(r vlanRow) any { return strings.Join(r.Members, " ") }},
 				}, "no VLAN")
-			})
-		},
-	}
-}
-
-func showConfigCommand(f *clientFlags) *cobra.Command {
-	return &cobra.Command{
-		Use:               "config [PATH]",
-		Short:             "The configuration, or the part of it below a path, as JSON (RFC 7951)",
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completePath,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			path := &gnmi.Path{}
-			if len(args) == 1 {
-				parsed, err := element.ParsePath(args[0])
-				if err != nil {
-					return err
-				}
-				path = parsed
-			}
-			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
-				answer, err := c.Get(ctx, gnmi.GetRequest_CONFIG, gnmi.Encoding_JSON_IETF, path)
-				if err != nil {
-					return err
-				}
-				for _, n := range answer.GetNotification() {
-					for _, u := range n.GetUpdate() {
-						if err := printJSON(cmd.OutOrStdout(), json.RawMessage(u.GetVal().GetJsonIetfVal())); err != nil {
-							return err
-						}
-					}
-				}
-				return nil
 			})
 		},
 	}
