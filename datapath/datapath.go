@@ -152,7 +152,7 @@ func (d *Datapath) openObjects(o Options) error {
 	if err := fastpath.Sweep(pins); err != nil {
 		d.log.Warn("pins of other network namespaces", "error", err)
 	}
-	if d.record, err = newRecordFile(o.StateDir, filepath.Base(pins)); err != nil {
+	if d.record, err = newRecordFile(o.StateDir, o.BPFFS, filepath.Base(pins)); err != nil {
 		return err
 	}
 	err = d.record.sweep(func(namespace string) bool {
@@ -166,6 +166,10 @@ func (d *Datapath) openObjects(o Options) error {
 	if err != nil {
 		if !errors.Is(err, errNoRecord) {
 			d.log.Error("the record is of no use, the datapath starts anew", "error", err)
+		}
+		if _, err := os.Stat(pins); err == nil {
+			d.log.Warn("nobody knows any more what the interfaces were like before they became ports: "+
+				"their attributes stay as they are, the datapath starts anew", "pins", pins)
 		}
 		if err := fastpath.Remove(pins); err != nil {
 			return err

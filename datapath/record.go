@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -37,6 +39,7 @@ type record struct {
 	Version   int                  `json:"version"`
 	Boot      string               `json:"boot"`
 	Namespace string               `json:"namespace"` // cookie, as text: a 64-bit number
+	BPFFS     uint64               `json:"bpffs"`     // device of the file system with the pins
 	Ports     map[string]int       `json:"ports"`
 	Switches  map[string]int       `json:"switches"`
 	Originals map[uint32]*original `json:"originals"` // by ifindex
@@ -49,21 +52,26 @@ type recordFile struct {
 	path      string
 	boot      string
 	namespace string
+	bpffs     uint64
 }
 
 // newRecordFile names the record of a namespace under a folder, which it
-// makes.
-func newRecordFile(dir, namespace string) (*recordFile, error) {
+// makes. bpffs is the file system with the pins of the namespace.
+func newRecordFile(dir, bpffs, namespace string) (*recordFile, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return nil, fmt.Errorf("record of the datapath: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(bpffs, &st); err != nil {
+		return nil, fmt.Errorf("record of the datapath: %s: %w", bpffs, err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("record of the datapath: %w", err)
 	}
 	return &recordFile{
 		path: filepath.Join(dir, "datapath-"+namespace+".json"),
-		boot: strings.TrimSpace(string(boot)), namespace: namespace,
+		boot: strings.TrimSpace(string(boot)), namespace: namespace, bpffs: st.Dev,
 	}, nil
 }
 
@@ -72,26 +80,35 @@ var errNoRecord = errors.New("no record of the datapath")
 
 // load reads the record; errors.Is(err, errNoRecord) where there is none.
 func (f *recordFile) load() (*record, error) {
-	b, err := os.ReadFile(f.path)
+	r, err := readRecord(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoRecord
 	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Version != recordVersion || r.Boot != f.boot || r.Namespace != f.namespace {
+		return nil, errNoRecord
+	}
+	return r, nil
+}
+
+// readRecord reads a record of any boot and namespace.
+func readRecord(path string) (*record, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("record of the datapath: %w", err)
 	}
 	var r record
 	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("record of the datapath %s: %w", f.path, err)
-	}
-	if r.Version != recordVersion || r.Boot != f.boot || r.Namespace != f.namespace {
-		return nil, errNoRecord
+		return nil, fmt.Errorf("record of the datapath %s: %w", path, err)
 	}
 	return &r, nil
 }
 
 // save writes the record. A file that an earlier boot left behind is replaced.
 func (f *recordFile) save(r *record) error {
-	r.Version, r.Boot, r.Namespace = recordVersion, f.boot, f.namespace
+	r.Version, r.Boot, r.Namespace, r.BPFFS = recordVersion, f.boot, f.namespace, f.bpffs
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("record of the datapath: %w", err)
@@ -107,7 +124,8 @@ func (f *recordFile) save(r *record) error {
 }
 
 // sweep deletes the records beside ours of namespaces that have nothing in the
-// kernel any more.
+// kernel any more. exists tells whether a namespace has pins in our BPF file
+// system: it says nothing of one whose pins are in another.
 func (f *recordFile) sweep(exists func(namespace string) bool) error {
 	others, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), "datapath-*.json"))
 	if err != nil {
@@ -116,9 +134,13 @@ func (f *recordFile) sweep(exists func(namespace string) bool) error {
 	var errs []error
 	for _, path := range others {
 		namespace := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "datapath-"), ".json")
-		if path != f.path && !exists(namespace) {
-			errs = append(errs, os.Remove(path))
+		if path == f.path || exists(namespace) {
+			continue
 		}
+		if r, err := readRecord(path); err != nil || r.Boot == f.boot && r.BPFFS != f.bpffs {
+			continue
+		}
+		errs = append(errs, os.Remove(path))
 	}
 	return errors.Join(errs...)
 }

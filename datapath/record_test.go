@@ -13,7 +13,7 @@ import (
 
 func TestRecord(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
-	f, err := newRecordFile(dir, "4711")
+	f, err := newRecordFile(dir, "/", "4711")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,14 +47,25 @@ func TestRecord(t *testing.T) {
 
 func TestRecordSweep(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"datapath-1.json", "datapath-2.json", "datapath-3.json", "config.json"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+	f, err := newRecordFile(dir, "/", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *f
+	other.bpffs++
+	for namespace, file := range map[string]*recordFile{"1": f, "2": f, "3": f, "4": &other} {
+		g := *file
+		g.path, g.namespace = filepath.Join(dir, "datapath-"+namespace+".json"), namespace
+		if err := g.save(&record{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, err := newRecordFile(dir, "1")
-	if err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		"datapath-5.json": "", "datapath-6.json": `{"version":1,"boot":"an earlier one","bpffs":1}`, "config.json": "{}",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := f.sweep(func(namespace string) bool { return namespace == "2" }); err != nil {
 		t.Fatal(err)
@@ -67,7 +78,7 @@ func TestRecordSweep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if diff := cmp.Diff([]string{"config.json", "datapath-1.json", "datapath-2.json"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"config.json", "datapath-1.json", "datapath-2.json", "datapath-4.json", "datapath-5.json"}, left); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
