@@ -45,6 +45,9 @@ func fromTypedValue(n *ocpath.Node, tv *gpb.TypedValue) (Value, error) {
 	case *gpb.TypedValue_JsonIetfVal:
 		return fromJSONBytes(n, x.JsonIetfVal)
 	case *gpb.TypedValue_AsciiVal:
+		if err := checkText(x.AsciiVal); err != nil {
+			return Value{}, leafError(n, err)
+		}
 		return parse(n, x.AsciiVal)
 	case *gpb.TypedValue_LeaflistVal:
 		return fromScalarArray(n, x.LeaflistVal)
@@ -166,6 +169,9 @@ func fromFloat(f float64, bits int) (Value, error) {
 }
 
 func fromJSONBytes(n *ocpath.Node, text []byte) (Value, error) {
+	if !utf8.Valid(text) { // encoding/json would put U+FFFD there
+		return Value{}, leafError(n, errors.New("not JSON: the text is not UTF-8"))
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var doc any
@@ -298,7 +304,7 @@ func native(t ocpath.Type, k Kind) bool {
 func coerceTo(n *ocpath.Node, t ocpath.Type, raw Value, from source) (Value, error) {
 	switch t {
 	case ocpath.String, ocpath.Bits:
-		return toString(n, t, raw)
+		return toString(n, t, raw, from)
 	case ocpath.Bool:
 		return toBool(raw, from)
 	case ocpath.Enum, ocpath.Identity:
@@ -316,12 +322,28 @@ func coerceTo(n *ocpath.Node, t ocpath.Type, raw Value, from source) (Value, err
 	return toInteger(t, raw)
 }
 
-func toString(n *ocpath.Node, t ocpath.Type, raw Value) (Value, error) {
+// checkText refuses characters that no string of YANG has (RFC 7950, 9.4 and
+// the rule yang-char): those that control a terminal, and noncharacters.
+func checkText(text string) error {
+	for _, c := range text {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c >= 0xfdd0 && c <= 0xfdef || c&0xfffe == 0xfffe {
+			return fmt.Errorf("the character U+%04X cannot be in a string", c)
+		}
+	}
+	return nil
+}
+
+func toString(n *ocpath.Node, t ocpath.Type, raw Value, from source) (Value, error) {
 	if raw.kind != String {
 		return Value{}, fmt.Errorf("%s is not a string", raw.String())
 	}
 	if !utf8.ValidString(raw.str) {
 		return Value{}, errors.New("the string is not UTF-8")
+	}
+	if from != fromText { // a key may name what the host has, whatever its name
+		if err := checkText(raw.str); err != nil {
+			return Value{}, err
+		}
 	}
 	if t == ocpath.Bits {
 		for _, bit := range strings.Fields(raw.str) {

@@ -106,6 +106,8 @@ func TestG4_Encodings(t *testing.T) {
 					continue // text cannot tell it from one empty string
 				case tt.name == "decimal64 least" && enc == Proto:
 					continue // a double has not that many digits
+				case tt.name == "string":
+					continue // the host may have a character that no client may set
 				}
 				if err != nil || !back.Equal(tt.value) {
 					t.Errorf("encoding %d comes back as %v (%v), want %v", enc, back, err, tt.value)
@@ -226,6 +228,12 @@ func others() []coercion {
 		{"object for a leaf", leafOf(ocpath.Uint16), js(`{"a":5}`), Value{}},
 		{"null for a leaf", leafOf(ocpath.Uint16), js(`null`), Value{}},
 		{"no JSON", leafOf(ocpath.Uint16), js(`{`), Value{}},
+		{"JSON that is not UTF-8", leafOf(ocpath.String), js("\"a\xffb\""), Value{}},
+		{"spaces of all kinds", leafOf(ocpath.String), js(`"a\tb\r\nc\u2028d"`), StringValue("a\tb\r\nc\u2028d")},
+		{"NUL", leafOf(ocpath.String), "a\x00b", Value{}},
+		{"escape", leafOf(ocpath.String), js(`"\u001b[2J"`), Value{}},
+		{"escape in text", leafOf(ocpath.String), &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: "\x1b[2J"}}, Value{}},
+		{"noncharacter", leafOf(ocpath.String), "\U0001FFFE", Value{}},
 		{"two JSON values", leafOf(ocpath.Uint16), js(`1 2`), Value{}},
 		{"nothing", leafOf(ocpath.Uint16), nil, Value{}},
 		{"for a container", &ocpath.Node{Name: "config", Kind: ocpath.Container}, 5, Value{}},
