@@ -76,13 +76,14 @@ func (c *call) name() string {
 	return c.claimed
 }
 
-// attrs are those of every record of a call.
-func (c *call) attrs(err error) []slog.Attr {
+// attrs are those of every record of a call, which is a Set that was let in or
+// another.
+func (c *call) attrs(err error, isSet bool) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("user", clip(c.name(), maxPathBytes)), slog.String("proof", string(c.Proof)), slog.String("peer", c.address),
 		slog.String("rpc", c.method), slog.String("code", status.Code(err).String()),
 	}
-	if err != nil {
+	if err != nil && (isRefusal(err) || !isSet) { // what is wrong with a Set may quote a value
 		attrs = append(attrs, slog.String("reason", clip(status.Convert(err).Message(), maxPathBytes)))
 	}
 	return attrs
@@ -106,7 +107,7 @@ func summarize(c Change) *changeSummary {
 
 // write records a Set and how it ended.
 func (a *audit) write(c *call, req *gpb.SetRequest, err error) {
-	attrs := append(c.attrs(err), slog.Duration("took", time.Since(c.began)))
+	attrs := append(c.attrs(err, true), slog.Duration("took", time.Since(c.began)))
 	asked := setPaths(req)
 	texts := make([]string, 0, min(len(asked), maxPaths))
 	for _, p := range asked[:cap(texts)] {
@@ -148,7 +149,7 @@ func (a *audit) refused(c *call, err error) (first bool) {
 	if a.timer == nil {
 		a.timer = time.AfterFunc(togetherTime, a.tell)
 	}
-	a.put("refused", c.attrs(err)...)
+	a.put("refused", c.attrs(err, false)...)
 	return true
 }
 

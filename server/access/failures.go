@@ -29,6 +29,7 @@ type failures struct {
 	mu    sync.Mutex // guards the fields below
 	peers map[netip.Prefix]*rate.Limiter
 	rest  *rate.Limiter
+	swept time.Time // when peers were forgotten last
 }
 
 func newFailures() *failures {
@@ -64,7 +65,7 @@ func (f *failures) failed(peer netip.Prefix, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l := f.peers[peer]
-	if l == nil && len(f.peers) >= maxPeers {
+	if l == nil && len(f.peers) >= maxPeers && now.Sub(f.swept) >= failureEvery {
 		f.forget(now)
 	}
 	switch {
@@ -80,6 +81,7 @@ func (f *failures) failed(peer netip.Prefix, now time.Time) {
 // forget takes out the peers that have their whole allowance again. The caller
 // holds mu.
 func (f *failures) forget(now time.Time) {
+	f.swept = now
 	for peer, l := range f.peers {
 		if l.TokensAt(now) >= failuresAtOnce {
 			delete(f.peers, peer)

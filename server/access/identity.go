@@ -128,6 +128,8 @@ func (a *Access) authenticate(ctx context.Context, u *users) (caller, error) {
 	switch {
 	case err != nil:
 		return c, err
+	case some && (name == "" || password == ""):
+		return c, fmt.Errorf("%w: a name and a password are needed", ErrUnauthenticated)
 	case some:
 		if err := a.checkPassword(ctx, u, c, name, password); err != nil {
 			return c, err
