@@ -46,6 +46,7 @@ func (f *clientFlags) register(c *cobra.Command) {
 	flags.StringVar(&f.CA, "ca", environment(envCA, ""), "PEM `FILE` with the authorities to trust ("+envCA+"; default the system's and "+element.OwnCertificate+")")
 	flags.StringVar(&f.Cert, "cert", "", "PEM `FILE` with the client's certificate")
 	flags.StringVar(&f.Key, "key", "", "PEM `FILE` with the client's key")
+	f.registerLogin(c)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
 	flags.BoolVar(&f.json, "json", false, "print JSON for scripts")
 }

@@ -31,6 +31,6 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(serveCommand(), flushCommand())
 	root.AddCommand(clientCommands()...)
-	root.AddCommand(versionCommand())
+	root.AddCommand(userCommand(), versionCommand())
 	return root
 }

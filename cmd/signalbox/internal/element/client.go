@@ -35,6 +35,8 @@ type Options struct {
 	CA string
 	// Cert and Key are PEM files with the client's own certificate; "" for none.
 	Cert, Key string
+	// Username and Password go with each call; "" sends none.
+	Username, Password string
 }
 
 // Client is a connection to one element.
@@ -52,10 +54,15 @@ func Dial(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.conn, err = grpc.NewClient("passthrough:///"+o.Address,
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(recording{transport, c.last}),
 		grpc.WithContextDialer(c.last.dial),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+	}
+	if o.Username != "" {
+		options = append(options, grpc.WithPerRPCCredentials(login{o.Username, o.Password, o.Insecure}))
+	}
+	c.conn, err = grpc.NewClient("passthrough:///"+o.Address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("element at %s: %w", o.Address, err)
 	}
