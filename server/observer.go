@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -44,6 +45,8 @@ type observer struct {
 	// members are the ids under which ports are told in their switches, by
 	// interface: what must go when the port goes.
 	members map[string]member
+	// versions are those of the configuration that are told.
+	versions []config.Version
 }
 
 // listing is an interface in the list of a switch.

@@ -111,7 +111,7 @@ func (s *Server) Run(ctx context.Context, device Device) (err error) {
 	stopWatching := device.Watch(e.observer.observed)
 	defer stopWatching()
 	store, err := config.Open(ctx, config.Options{
-		Dir: s.options.StateDir, Device: device, Log: s.options.Log, Committed: e.observer.committed, Unlock: s.unlock,
+		Dir: s.options.StateDir, Device: device, Log: s.options.Log, Committed: e.observer.committed, Status: e.observer.status, Unlock: s.unlock,
 		By: access.Name, Authorize: authorize,
 	})
 	if err != nil {

@@ -169,7 +169,9 @@ func TestEveryServedLeafHasAValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.learn()
-	optional := hardwareOnly()
+	optional := append(hardwareOnly(), // and what is of a commit that waits, and of users
+		ocpath.SystemConfigurationStateUnconfirmedCommit, ocpath.SystemConfigurationStateRollbackTime,
+		ocpath.SystemConfigurationVersionsVersionStateAuthor)
 	testenv.Within(t, bound, func() error {
 		leaves, err := r.Leaves(t.Context(), "/")
 		if err != nil {

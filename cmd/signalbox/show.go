@@ -12,9 +12,9 @@ import (
 func showCommand(f *clientFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "Show interfaces, VLANs, addresses, counters or the configuration",
+		Short: "Show interfaces, VLANs, addresses, counters, the configuration or its history",
 	}
-	c.AddCommand(showInterfacesCommand(f), showVLANsCommand(f), showFDBCommand(f), showCountersCommand(f), showConfigCommand(f))
+	c.AddCommand(showInterfacesCommand(f), showVLANsCommand(f), showFDBCommand(f), showCountersCommand(f), showConfigCommand(f), showHistoryCommand(f))
 	return c
 }
 

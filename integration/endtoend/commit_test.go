@@ -1,8 +1,10 @@
 package endtoend
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +125,47 @@ func TestG19_CommitSurvivesKills(t *testing.T) {
 	s.ok(s.Kill())
 	s.start()
 	kernel(1500)
+}
+
+// TestHistory brings an earlier version back, also after a kill.
+func TestHistory(t *testing.T) {
+	const mtu = "/interfaces/interface[name=p1]/config/mtu"
+	s := newSite(t, "p1")
+	s.configure(element.Access("p1", 10), element.Update(mtu, 1400))
+	versions := func() []string {
+		t.Helper()
+		var rows []struct {
+			ID   int    `json:"id"`
+			Note string `json:"note"`
+		}
+		s.ok(json.Unmarshal([]byte(s.run("show", "history", "--json")), &rows))
+		var ids []string
+		for _, r := range rows {
+			ids = append(ids, strconv.Itoa(r.ID))
+		}
+		return ids
+	}
+	before, first := s.running(), versions()
+	s.run("set", mtu, "1500")
+	s.run("set", "--delete", "/")
+	s.ok(s.Kill())
+	s.start()
+	if got := versions(); len(got) != 3 || got[2] != first[0] {
+		t.Fatalf("versions %v after two more than %v", got, first)
+	}
+	s.run("rollback", first[0])
+	if s.running() != before {
+		t.Errorf("the version is\n%s\nwant\n%s", s.running(), before)
+	}
+	if got := versions(); len(got) != 4 {
+		t.Errorf("versions %v, want one more for the rollback", got)
+	}
+	if _, err := s.cli("rollback", "999999"); err == nil || !strings.Contains(err.Error(), "there is no version") {
+		t.Errorf("a version that was never: %v", err)
+	}
+	s.run("rollback", versions()[1], "--commit", "x", "--rollback-after", "1h")
+	if out := s.run("show", "history"); !strings.Contains(out, "commit x to be confirmed by") {
+		t.Errorf("history says\n%s", out)
+	}
+	s.run("commit", "cancel", "x")
 }

@@ -168,6 +168,7 @@ func (s *Store) await(next *unconfirmed, now time.Time, by string) error {
 		return err
 	}
 	s.watch(next)
+	s.tellStatus()
 	return nil
 }
 

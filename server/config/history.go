@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/signalbox/signalbox/server/config/tree"
@@ -30,6 +31,67 @@ func (h *history) add(p past) {
 		clear((*h)[:over])
 		*h = append((*h)[:0:0], (*h)[over:]...)
 	}
+}
+
+// back makes a candidate of the running configuration the version of a commit.
+func (h history) back(e *tree.Editor, id uint64) error {
+	if len(h) == 0 || id < h[0].id {
+		return notKept(h, id)
+	}
+	for i := len(h) - 1; i >= 0; i-- {
+		if h[i].id == id {
+			return nil
+		}
+		if h[i].id < id {
+			break
+		}
+		if err := makeChanges(e, &h[i].back); err != nil {
+			return fmt.Errorf("version %d: %w", id, err)
+		}
+	}
+	return notKept(h, id)
+}
+
+// notKept refuses a version that is not there.
+func notKept(h history, id uint64) error {
+	if len(h) == 0 {
+		return unacceptable("there is no version %d: none is kept", id)
+	}
+	return unacceptable("there is no version %d: those kept are %d to %d, not all of them", id, h[0].id, h[len(h)-1].id)
+}
+
+// Version is a version of the configuration that can be brought back.
+type Version struct {
+	// ID is the number of the commit that made it.
+	ID   uint64
+	Time time.Time
+	// Author is who committed it, "" where nobody said.
+	Author string
+}
+
+// Status is what there is to know of the configuration beside its leaves.
+type Status struct {
+	// Versions are in ascending order; the last one is running.
+	Versions []Version
+	// Unconfirmed is the client's id of the commit that waits for its
+	// confirmation, "" for none, and Deadline when it is taken back.
+	Unconfirmed string
+	Deadline    time.Time
+}
+
+// tellStatus tells the status. The caller holds the turn.
+func (s *Store) tellStatus() {
+	if s.options.Status == nil {
+		return
+	}
+	status := Status{Versions: make([]Version, len(s.history))}
+	for i, p := range s.history {
+		status.Versions[i] = Version{p.id, p.at, p.by}
+	}
+	if s.pending != nil {
+		status.Unconfirmed, status.Deadline = s.pending.id, s.pending.deadline
+	}
+	s.options.Status(status)
 }
 
 // note is the text of what belongs to a configuration and is none of its

@@ -198,9 +198,9 @@ func typedValue(u *gpb.Update) (*gpb.TypedValue, error) {
 }
 
 // carryOut makes one operation on the candidate.
-func (o *operation) carryOut(s *tree.Schema, e *tree.Editor) error {
+func (o *operation) carryOut(s *tree.Schema, h history, e *tree.Editor) error {
 	if o.isText {
-		return o.carryOutLines(s, e)
+		return o.carryOutLines(s, h, e)
 	}
 	switch o.op {
 	case gpb.UpdateResult_DELETE:

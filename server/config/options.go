@@ -45,6 +45,10 @@ type Options struct {
 	// deadline decides on. nil permits all.
 	Authorize func(context.Context, Change) error
 
+	// Status is told what Committed is told of, and what else changes the status,
+	// in the same manner. nil is allowed.
+	Status func(Status)
+
 	// fs replaces the folder's file system in tests of faults.
 	fs journal.FS
 }

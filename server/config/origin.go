@@ -85,13 +85,18 @@ func commandText(s *tree.Schema, op gpb.UpdateResult_Operation, prefix *gpb.Path
 type line struct {
 	operation
 	at commands.Position
+	// version is that of a rollback, else 0.
+	version uint64
 }
 
 // command resolves one command of a text.
 func command(s *tree.Schema, c commands.Command) (line, error) {
-	if c.Delete {
+	switch c.Kind {
+	case commands.Rollback:
+		return line{at: c.At, version: c.Version}, nil
+	case commands.Delete:
 		o, err := deletion(s, nil, c.Path)
-		return line{o, c.At}, placed(c.At, err)
+		return line{operation: o, at: c.At}, placed(c.At, err)
 	}
 	if _, err := schema.Exact(nil, c.Path); err != nil {
 		return line{}, placed(c.At, pathError(nil, c.Path, err))
@@ -102,7 +107,7 @@ func command(s *tree.Schema, c commands.Command) (line, error) {
 	}
 	u := &gpb.Update{Path: c.Path, Val: &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: value}}}
 	o, err := assignment(gpb.UpdateResult_UPDATE, nil, u)
-	return line{o, c.At}, placed(c.ValueAt, err)
+	return line{operation: o, at: c.At}, placed(c.ValueAt, err)
 }
 
 // placed adds the place in a text to what is wrong there.
@@ -138,16 +143,28 @@ func isTextLeaf(path *gpb.Path) bool {
 }
 
 // carryOutLines carries out a text, its lines from the first to the last.
-func (o *operation) carryOutLines(s *tree.Schema, e *tree.Editor) error {
+func (o *operation) carryOutLines(s *tree.Schema, h history, e *tree.Editor) error {
 	if o.op == gpb.UpdateResult_REPLACE {
 		if err := e.Delete(schema.Path{Node: ocpath.Root}); err != nil {
 			return openconfig.Refuse("/", err)
 		}
 	}
 	for i := range o.lines {
-		if err := o.lines[i].carryOut(s, e); err != nil {
+		if err := o.lines[i].carryOut(s, h, e, o.op); err != nil {
 			return placed(o.lines[i].at, err)
 		}
 	}
 	return nil
+}
+
+// carryOut carries out one line of a text.
+func (l *line) carryOut(s *tree.Schema, h history, e *tree.Editor, of gpb.UpdateResult_Operation) error {
+	if l.version == 0 {
+		return l.operation.carryOut(s, h, e)
+	}
+	changed := e.Difference()
+	if of != gpb.UpdateResult_UPDATE || !changed.Empty() {
+		return unacceptable("rollback %d: stands before all that changes something, in an update", l.version)
+	}
+	return h.back(e, l.version)
 }

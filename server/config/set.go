@@ -74,7 +74,7 @@ func (s *Store) candidate(all []operation) (*tree.Editor, error) {
 	}
 	editor := s.schema.Edit(s.Running())
 	for i := range all {
-		if err := all[i].carryOut(s.schema, editor); err != nil {
+		if err := all[i].carryOut(s.schema, s.history, editor); err != nil {
 			return nil, err
 		}
 	}
@@ -131,6 +131,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	s.config = next
 	s.running.Store(editor.Tree())
 	s.watch(t.pending)
+	s.tellStatus()
 	told := s.defaults.commit(s.changed, diff)
 	told.ID, told.ConfirmID = s.journal.Seq(), t.confirmID
 	s.tell(told)

@@ -93,6 +93,7 @@ func (s *Store) load(ctx context.Context) (err error) {
 		return err
 	}
 	s.watch(s.pending)
+	s.tellStatus()
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (s *Store) union(parts []operation) (*tree.Editor, error) {
 	saidBy := map[string]int{} // by path; only of the parts that are not the last
 	for i := range parts {
 		part := s.schema.Edit(nil)
-		if err := parts[i].carryOut(s.schema, part); err != nil {
+		if err := parts[i].carryOut(s.schema, s.history, part); err != nil {
 			return nil, err
 		}
 		for _, leaf := range s.schema.Leaves(part.Tree()) {

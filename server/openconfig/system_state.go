@@ -44,6 +44,26 @@ func ConfigurationTime(at time.Time) *Row {
 	return r
 }
 
+// UnconfirmedCommit is the commit that waits for its confirmation.
+func UnconfirmedCommit(id string, deadline time.Time) *Row {
+	r := row(ocpath.Root)
+	r.text(ocpath.SystemConfigurationStateUnconfirmedCommit, id)
+	r.uint(ocpath.SystemConfigurationStateRollbackTime, uint64(deadline.UnixNano()))
+	return r
+}
+
+// ConfigurationVersion is a version of the configuration; the author may be "".
+func ConfigurationVersion(id uint64, at time.Time, author string) *Row {
+	r := row(ocpath.SystemConfigurationVersionsVersion, strconv.FormatUint(id, 10))
+	r.uint(ocpath.SystemConfigurationVersionsVersionId, id)
+	r.uint(ocpath.SystemConfigurationVersionsVersionStateId, id)
+	r.uint(ocpath.SystemConfigurationVersionsVersionStateTime, uint64(at.UnixNano()))
+	if author != "" {
+		r.text(ocpath.SystemConfigurationVersionsVersionStateAuthor, author)
+	}
+	return r
+}
+
 // ProcessState is what openconfig-procmon says of the element's own process
 // that does not change.
 func ProcessState(h *host.Host) (*Row, error) {

@@ -5,6 +5,7 @@
 //	set /interfaces/interface[name=eth1]/config/description to the printer
 //	set /interfaces/interface[name=eth1]/config/mtu 9000
 //	delete /interfaces/interface[name=eth2]
+//	rollback 17
 //
 // A line is one command; they are carried out from the first to the last. A
 // path is written as gNMI does (gnmi-path-strings) and ends at the first blank
@@ -12,6 +13,7 @@
 // line without the blanks around it: JSON (RFC 7951) where it begins as a list,
 // an object or a quoted string does, else bare text. "set" merges, as gNMI's
 // update does: a leaf-list gets what it does not have. "delete" knows wildcards.
+// "rollback" brings back the version of the configuration with that number.
 //
 // The package knows the syntax only: whether a path is in the models, and what
 // a value means there, is for its caller.
@@ -21,6 +23,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -46,12 +49,24 @@ func (p Position) String() string { return fmt.Sprintf("line %d, column %d", p.L
 
 // Command is one line.
 type Command struct {
-	Delete bool // else set
-	Path   *gpb.Path
-	Value  string // of a set; not empty
-	// At is where the path begins, ValueAt where the value does.
+	Kind  Kind
+	Path  *gpb.Path // of a set and a delete
+	Value string    // of a set; not empty
+	// Version is the number of a rollback.
+	Version uint64
+	// At is where the path or number begins, ValueAt where the value does.
 	At, ValueAt Position
 }
+
+// Kind is what a command does.
+type Kind uint8
+
+// The commands.
+const (
+	Set Kind = iota
+	Delete
+	Rollback
+)
 
 // Error is what is wrong at a place in a text.
 type Error struct {
@@ -89,7 +104,7 @@ const blanks = " \t\r"
 
 // parseLine reads one line; ok is false where there is no command on it.
 func parseLine(line string, number int) (c Command, ok bool, err error) {
-	at := func(rest string) Position {
+	at := func(rest string) Position { // where the rest of the line begins
 		return Position{number, 1 + utf8.RuneCountInString(line[:len(line)-len(rest)])}
 	}
 	rest := strings.TrimLeft(line, blanks)
@@ -99,36 +114,52 @@ func parseLine(line string, number int) (c Command, ok bool, err error) {
 	if !utf8.ValidString(rest) {
 		return c, false, &Error{at(rest), "the text is not UTF-8"}
 	}
-	word, after, _ := cutBlank(rest)
-	if word != "set" && word != "delete" {
-		return c, false, &Error{at(rest), fmt.Sprintf("%.40q: want set or delete", word)}
-	}
-	c.Delete = word == "delete"
-	rest = strings.TrimLeft(after, blanks)
-	path, after := cutPath(rest)
+	word, after := cutBlank(rest)
+	begin, rest := at(rest), strings.TrimLeft(after, blanks)
 	c.At = at(rest)
+	switch word {
+	case "set":
+	case "delete":
+		c.Kind = Delete
+	case "rollback":
+		c.Kind = Rollback
+		number := strings.TrimRight(rest, blanks)
+		if c.Version, err = strconv.ParseUint(number, 10, 64); err != nil || c.Version == 0 {
+			return c, false, &Error{c.At, fmt.Sprintf("%.40q: want the number of a version", number)}
+		}
+		return c, true, nil
+	default:
+		return c, false, &Error{begin, fmt.Sprintf("%.40q: want set, delete or rollback", word)}
+	}
+	return c, true, c.operands(word, rest, at)
+}
+
+// operands reads the path and value of a set or delete.
+func (c *Command) operands(word, rest string, at func(string) Position) (err error) {
+	path, after := cutPath(rest)
 	if path == "" {
-		return c, false, &Error{c.At, word + " without a path"}
+		return &Error{c.At, word + " without a path"}
 	}
 	if c.Path, err = schema.ParsePath(path); err != nil {
-		return c, false, &Error{c.At, err.Error()}
+		return &Error{c.At, err.Error()}
 	}
 	rest = strings.TrimLeft(after, blanks)
 	c.Value, c.ValueAt = strings.TrimRight(rest, blanks), at(rest)
 	switch {
-	case c.Delete && c.Value != "":
-		return c, false, &Error{c.ValueAt, fmt.Sprintf("%.40q after the path of a delete", c.Value)}
-	case !c.Delete && c.Value == "":
-		return c, false, &Error{c.ValueAt, "set without a value"}
+	case c.Kind == Delete && c.Value != "":
+		return &Error{c.ValueAt, fmt.Sprintf("%.40q after the path of a delete", c.Value)}
+	case c.Kind == Set && c.Value == "":
+		return &Error{c.ValueAt, "set without a value"}
 	}
-	return c, true, nil
+	return nil
 }
 
-func cutBlank(s string) (before, after string, found bool) {
+// cutBlank takes the word that a text begins with off it.
+func cutBlank(s string) (word, after string) {
 	if i := strings.IndexAny(s, blanks); i >= 0 {
-		return s[:i], s[i:], true
+		return s[:i], s[i:]
 	}
-	return s, "", false
+	return s, ""
 }
 
 // cutPath takes the path that a text begins with off it.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,11 +14,15 @@ import (
 func text(found []Command) string {
 	var b strings.Builder
 	for _, c := range found {
+		if c.Kind == Rollback {
+			fmt.Fprintf(&b, "rollback %d\n", c.Version)
+			continue
+		}
 		path, err := schema.FormatProto(nil, c.Path)
 		if err != nil {
 			path = err.Error()
 		}
-		if c.Delete {
+		if c.Kind == Delete {
 			b.WriteString("delete " + path + "\n")
 		} else {
 			b.WriteString("set " + path + " " + c.Value + "\n")
@@ -41,7 +46,10 @@ func TestG18_Parse(t *testing.T) {
 		{"a number sign in a value", "set /a/b nr #5", "set /a/b nr #5\n", ""},
 		{"JSON", `set /a {"b": [1, 2]}`, `set /a {"b": [1, 2]}` + "\n", ""},
 		{"the root", "delete /", "delete /\n", ""},
-		{"another word", "\n  put /a b", "", `line 2, column 3: "put": want set or delete`},
+		{"another word", "\n  put /a b", "", `line 2, column 3: "put": want set, delete or rollback`},
+		{"rollback", " rollback  17 ", "rollback 17\n", ""},
+		{"rollback to nothing", "rollback", "", "line 1, column 9: \"\": want the number"},
+		{"rollback to no number", "rollback x y", "", `line 1, column 10: "x y": want the number`},
 		{"no path", "set", "", "line 1, column 4: set without a path"},
 		{"no value", "set /ä/b  ", "", "line 1, column 11: set without a value"},
 		{"more after a delete", "delete /ä x", "", `line 1, column 11: "x" after the path of a delete`},
@@ -89,6 +97,7 @@ func TestG18_Values(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("set /a[name=x y]/b to the printer\n# x\ndelete /c/...\n")
+	f.Add("rollback 18446744073709551615\nrollback -1")
 	f.Add("set /a[b=\\]] {\"x\":[1]}\r\nset\ndelete / x\xff")
 	f.Fuzz(func(t *testing.T, in string) {
 		found, err := Parse(in)
@@ -96,10 +105,10 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d commands on fewer lines", len(found))
 		}
 		for _, c := range found {
-			if c.At.Line < 1 || c.At.Column < 1 || !c.Delete && c.Value == "" {
+			if c.At.Line < 1 || c.At.Column < 1 || c.Kind == Set && c.Value == "" {
 				t.Fatalf("command %+v", c)
 			}
-			if _, err := JSON(c.Value, false); err == nil && c.Delete && c.Value != "" {
+			if _, err := JSON(c.Value, false); err == nil && c.Kind == Delete && c.Value != "" {
 				t.Fatalf("a delete with a value: %+v", c)
 			}
 		}
