@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -42,8 +43,12 @@ type manner struct {
 	suppress  bool
 }
 
+// maxManners bounds in how many manners one list may be served: each has
+// clocks of its own.
+const maxManners = 64
+
 // plan compiles a request of a reader who sees what a limit permits.
-func (e *Engine) plan(req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, error) {
+func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, error) {
 	list := req.GetSubscribe()
 	if len(list.GetSubscription()) == 0 {
 		return nil, fmt.Errorf("a SubscriptionList without subscriptions: %w", schema.ErrInvalid)
@@ -73,7 +78,7 @@ func (e *Engine) plan(req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, er
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
 	}
-	patterns, order, err := e.patterns(req, keep, limit)
+	patterns, order, err := e.patterns(ctx, req, keep, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +94,14 @@ func (e *Engine) plan(req *gpb.SubscribeRequest, limit *schema.Limit) (*plan, er
 }
 
 // patterns compiles the paths, those to be served in the same manner together.
-func (e *Engine) patterns(req *gpb.SubscribeRequest, keep func(*ocpath.Node) bool, limit *schema.Limit) (map[manner][]schema.Pattern, []manner, error) {
+func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, keep func(*ocpath.Node) bool, limit *schema.Limit) (map[manner][]schema.Pattern, []manner, error) {
 	list := req.GetSubscribe()
 	patterns := map[manner][]schema.Pattern{}
 	var order []manner
 	for _, sub := range list.GetSubscription() {
+		if ctx.Err() != nil { // a long list is much work
+			return nil, nil, e.cause(ctx)
+		}
 		m, err := e.manner(list.GetMode(), sub)
 		if err != nil {
 			return nil, nil, err
@@ -107,6 +115,9 @@ func (e *Engine) patterns(req *gpb.SubscribeRequest, keep func(*ocpath.Node) boo
 		}
 		if _, known := patterns[m]; !known {
 			order = append(order, m)
+		}
+		if len(order) > maxManners {
+			return nil, nil, fmt.Errorf("a SubscriptionList with more than %d different modes and intervals: %w", maxManners, schema.ErrInvalid)
 		}
 		patterns[m] = append(patterns[m], pattern.Depth(depth(req.GetExtension())).Only(keep).Within(limit))
 	}

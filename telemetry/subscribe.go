@@ -37,16 +37,16 @@ func (e *Engine) Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls
 // SubscribeWithin is Subscribe for a reader who sees no more than a limit
 // permits, as GetWithin has it.
 func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit, polls <-chan struct{}, send func(frame []byte) error) error {
-	p, err := e.plan(req, limit)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errEnded)
+	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
+	p, err := e.plan(ctx, req, limit)
 	if err != nil {
 		return err
 	}
 	if err := e.begin(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(errEnded)
-	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
 	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.QueueBytes)}
 	done := make(chan error, 1)
 	go func() {

@@ -39,7 +39,7 @@ func Compile(prefix, path *gpb.Path) (Pattern, error) {
 	}
 	c := compiler{elems: elems}
 	if slices.ContainsFunc(elems, func(e *gpb.PathElem) bool { return e.GetName() == anyPath }) {
-		c.seen = map[string]bool{}
+		c.seen = map[visit]bool{}
 	}
 	c.walk(ocpath.Root, 0, nil)
 	if len(c.alts) == 0 {
@@ -65,7 +65,7 @@ func MustCompile(text string) Pattern {
 type compiler struct {
 	elems []*gpb.PathElem
 	alts  []alternative
-	seen  map[string]bool // (node, element, conditions) already walked; nil where none comes twice
+	seen  map[visit]bool // nil where none comes twice
 	// The furthest element that matched nothing, below which nodes, and why
 	// where it was not for its name.
 	failed  int
@@ -110,12 +110,19 @@ func (c *compiler) walk(node ocpath.ID, i int, conds []condition) {
 	}
 }
 
+// visit is a node with the element to match below it, under conditions.
+type visit struct {
+	node  ocpath.ID
+	elem  int
+	conds string
+}
+
 // again reports that the walk was here before.
 func (c *compiler) again(node ocpath.ID, i int, conds []condition) bool {
 	if c.seen == nil {
 		return false
 	}
-	state := fmt.Sprint(node, i, conds)
+	state := visit{node, i, conditionsID(conds)}
 	if c.seen[state] {
 		return true
 	}
