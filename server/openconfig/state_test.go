@@ -316,7 +316,8 @@ func told(t *testing.T) []*Row {
 	access.Port.Mode = spec.Access
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		rates.LoadInterval("eth1"), SwitchState(sw), VLANState("red", sw.VLANs[10]), MemberState("red", "a", "v0"),
-		ConfigurationTime(time.Unix(1, 0)), GRPCServerState(netip.MustParseAddrPort("[::]:1"), false))
+		ConfigurationTime(time.Unix(1, 0)), UnconfirmedCommit("night", time.Unix(2, 0)), ConfigurationVersion(7, time.Unix(1, 0), "admin"),
+		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false))
 }
 
 type source interface {
