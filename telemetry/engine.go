@@ -22,6 +22,9 @@ type Options struct {
 	// wait for it, and replaces the one before. Default 32 MiB, which is about
 	// 50,000 changed leaves.
 	QueueBytes int
+	// GetBytes bounds the answer to one Get, in octets of protobuf: it is built
+	// as a whole in memory. A larger one is ErrTooLarge. Default 64 MiB.
+	GetBytes int
 	// FrameBytes is the size that one SubscribeResponse is meant to have; only
 	// a single larger value makes it larger. Default 64 KiB.
 	FrameBytes int
@@ -40,6 +43,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.QueueBytes, 32<<20)
+	setDefault(&o.GetBytes, 64<<20)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)

@@ -47,6 +47,23 @@ func filled(t testing.TB) (*Engine, *rows, *rows) {
 	return e, counters, fdb
 }
 
+// TestG9_AnswerTooLarge: the answer is given up before it is there as a whole.
+func TestG9_AnswerTooLarge(t *testing.T) {
+	e := newEngine(t, Options{GetBytes: 1000})
+	publish(t, e, All, "/interfaces/interface[name=eth0]/state/oper-status=UP")
+	paths := []*gpb.Path{nil}
+	if _, err := get(e, gpb.Encoding_PROTO, 0, paths...); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		paths = append(paths, nil)
+	}
+	_, err := get(e, gpb.Encoding_PROTO, 0, paths...)
+	if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "Subscribe ONCE") {
+		t.Errorf("got %v, want ErrTooLarge that names Subscribe ONCE", err)
+	}
+}
+
 func TestG2_G4_Get(t *testing.T) {
 	e, _, _ := filled(t)
 	const eth0 = "/interfaces/interface[name=eth0]"

@@ -9,6 +9,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
+	"google.golang.org/protobuf/proto"
 )
 
 // Get answers one Notification for each path of the request, in its order, all
@@ -16,7 +17,8 @@ import (
 // container, or each entry of a list, is one value; in PROTO and ASCII it is
 // its leaves.
 //
-// A path that holds nothing is ErrNotFound; schema.ErrInvalid and
+// A path that holds nothing is ErrNotFound; an answer beyond Options.GetBytes is
+// ErrTooLarge; schema.ErrInvalid and
 // schema.ErrUnimplemented are as Compile has them.
 func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
 	return e.GetWithin(ctx, req, nil)
@@ -52,11 +54,17 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 	if len(paths) == 0 {
 		paths = []*gpb.Path{nil}
 	}
-	resp := new(gpb.GetResponse)
+	resp, size := new(gpb.GetResponse), 0
 	for _, path := range paths {
 		n, err := g.notification(ctx, req, path)
 		if err != nil {
 			return nil, err
+		}
+		if size += proto.Size(n); size > e.opts.GetBytes {
+			return nil, fmt.Errorf("more than %d octets: %w", e.opts.GetBytes, ErrTooLarge)
+		}
+		if ctx.Err() != nil {
+			return nil, e.cause(ctx)
 		}
 		resp.Notification = append(resp.Notification, n)
 	}

@@ -14,6 +14,8 @@ import (
 var (
 	// ErrNotFound is a Get of a path that is in the schema and holds nothing.
 	ErrNotFound = errors.New("nothing is there")
+	// ErrTooLarge is a Get whose answer would be larger than Options.GetBytes.
+	ErrTooLarge = errors.New("the answer is too large: ask for less, or take it in pieces with Subscribe ONCE")
 	// ErrSlowReader ends a subscription whose client reads so slowly that its
 	// queue is full.
 	ErrSlowReader = errors.New("the client reads too slowly")

@@ -64,6 +64,7 @@ func table() []row {
 		{is(access.ErrThrottled), codes.ResourceExhausted},
 		{is(access.ErrUnusable), codes.Unavailable},
 		{is(access.ErrChanged), codes.Unavailable},
+		{is(telemetry.ErrTooLarge), codes.ResourceExhausted},
 		{is(telemetry.ErrSlowReader), codes.ResourceExhausted},
 		{is(telemetry.ErrClosed), codes.Unavailable},
 		{is(context.DeadlineExceeded), codes.DeadlineExceeded},

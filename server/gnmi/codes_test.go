@@ -56,6 +56,7 @@ func TestG16_Codes(t *testing.T) {
 		{"deviated element", refused(t, interfaces, &gpb.PathElem{Name: "interface", Key: name}, &gpb.PathElem{Name: "subinterfaces"}), codes.Unimplemented,
 			[]string{"/interfaces/interface[name=a: b]/subinterfaces"}},
 		{"nothing there", fmt.Errorf("/system: %w", telemetry.ErrNotFound), codes.NotFound, nil},
+		{"answer too large", fmt.Errorf("get: %w", telemetry.ErrTooLarge), codes.ResourceExhausted, nil},
 		{"slow reader", telemetry.ErrSlowReader, codes.ResourceExhausted, nil},
 		{"closing", telemetry.ErrClosed, codes.Unavailable, nil},
 		{"deadline", context.DeadlineExceeded, codes.DeadlineExceeded, nil},
@@ -92,7 +93,7 @@ func TestG16_Codes(t *testing.T) {
 // table, and that each row is reached.
 func TestG16_EveryRow(t *testing.T) {
 	errs := []error{schema.ErrInvalid, schema.ErrUnimplemented, telemetry.ErrNotFound, telemetry.ErrSlowReader,
-		telemetry.ErrClosed, context.DeadlineExceeded, context.Canceled, telemetry.ErrForbidden, access.ErrForbidden,
+		telemetry.ErrClosed, telemetry.ErrTooLarge, context.DeadlineExceeded, context.Canceled, telemetry.ErrForbidden, access.ErrForbidden,
 		access.ErrUnauthenticated, access.ErrThrottled, access.ErrUnusable, access.ErrChanged}
 	for k := openconfig.Internal; k <= openconfig.Denied; k++ {
 		errs = append(errs, &openconfig.Error{Kind: k})

@@ -3,24 +3,17 @@ package gnmi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/signalbox/signalbox/telemetry"
 )
 
 // Version is the version of the gNMI specification that is served.
 const Version = "0.10.0"
-
-// MaxGetBytes bounds the answer to a Get, in octets of protobuf. A larger one
-// would have to be built as a whole in memory, more than once.
-const MaxGetBytes = 64 << 20
 
 // Telemetry answers what is read. telemetry.Engine satisfies it.
 type Telemetry interface {
@@ -78,9 +71,6 @@ func (s *Service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetRespons
 	if err != nil {
 		return nil, s.failed(ctx, "Get", err)
 	}
-	if size := proto.Size(resp); size > MaxGetBytes {
-		return nil, s.failed(ctx, "Get", tooLarge(size))
-	}
 	return resp, nil
 }
 
@@ -108,9 +98,4 @@ func (s *Service) failed(ctx context.Context, rpc string, err error) error {
 	}
 	s.log.Log(ctx, level, "request refused", "rpc", rpc, "peer", peerOf(ctx), "code", st.Code().String(), "err", err)
 	return st.Err()
-}
-
-func tooLarge(size int) error {
-	return status.Error(codes.ResourceExhausted, fmt.Sprintf(
-		"the answer has %d octets, the limit is %d: ask for less, or take it in pieces with Subscribe ONCE", size, MaxGetBytes))
 }

@@ -110,16 +110,6 @@ func TestG8_DepthOnlyWhereItMeansSomething(t *testing.T) {
 	}
 }
 
-func TestG9_AnswerTooLarge(t *testing.T) {
-	huge := &gpb.GetResponse{Notification: []*gpb.Notification{{Update: []*gpb.Update{{
-		Val: &gpb.TypedValue{Value: &gpb.TypedValue_BytesVal{BytesVal: make([]byte, MaxGetBytes)}}}}}}}
-	client, _ := serve(t, script{get: func() (*gpb.GetResponse, error) { return huge, nil }})
-	_, err := client.Get(bounded(t), &gpb.GetRequest{})
-	if status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "Subscribe ONCE") {
-		t.Errorf("got %v, want ResourceExhausted that names Subscribe ONCE", err)
-	}
-}
-
 func TestPanicIsAnswered(t *testing.T) {
 	client, log := serve(t, script{
 		get:       func() (*gpb.GetResponse, error) { panic("get broke") },
