@@ -24,6 +24,7 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"golang.org/x/crypto/bcrypt"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -43,13 +44,23 @@ func as(t *testing.T, name, password string) context.Context {
 	return metadata.AppendToOutgoingContext(bounded(t), "username", name, "password", password)
 }
 
+// passwordHash is that of password, made once: it is slow to make.
+var passwordHash = sync.OnceValue(func() string {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	if err != nil {
+		panic(err)
+	}
+	return string(hash)
+})
+
+// addUsers writes a file of these users, all with the one password.
 func addUsers(t *testing.T, dir string, names ...string) {
 	t.Helper()
+	text := ""
 	for _, name := range names {
-		if _, err := access.AddUser(dir, name, []byte(password)); err != nil {
-			t.Fatal(err)
-		}
+		text += name + ":" + passwordHash() + "\n"
 	}
+	place(t, dir, access.UsersFile, text)
 }
 
 // place replaces a file of the state folder.
