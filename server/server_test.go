@@ -107,7 +107,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestServerIsReady(t *testing.T) {
+func TestG1_G43_ServerIsReady(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		v := serveIdle(t, options(t, Transport{Insecure: plain}))
 		for _, service := range []string{"", "gnmi.gNMI"} {
@@ -145,8 +145,8 @@ func TestG43_Reflection(t *testing.T) {
 	}
 }
 
-// TestMetadataChangesNothing: peers let a metadata key turn off validation.
-func TestMetadataChangesNothing(t *testing.T) {
+// TestG42_MetadataChangesNothing: peers let a metadata key turn off validation.
+func TestG42_MetadataChangesNothing(t *testing.T) {
 	v := serveIdle(t, options(t, Transport{}))
 	ctx := metadata.AppendToOutgoingContext(bounded(t), "username", "admin", "no-validation", "true", "x-force", "1")
 	_, err := gpb.NewGNMIClient(v).Set(ctx, &gpb.SetRequest{Delete: []*gpb.Path{{Elem: []*gpb.PathElem{{Name: "nonsense"}}}}})

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTransportCheck(t *testing.T) {
+func TestG40_TransportCheck(t *testing.T) {
 	tests := []struct {
 		name      string
 		transport Transport
@@ -60,7 +60,7 @@ func selfMade(t *testing.T, dir string, now time.Time) tls.Certificate {
 	return cert
 }
 
-func TestSelfMadeCertificate(t *testing.T) {
+func TestG40_SelfMadeCertificate(t *testing.T) {
 	dir := t.TempDir()
 	cert := selfMade(t, dir, time.Now())
 	if diff := cmp.Diff([]string{"box", "localhost"}, cert.Leaf.DNSNames); diff != "" {
@@ -80,7 +80,7 @@ func TestSelfMadeCertificate(t *testing.T) {
 	}
 }
 
-func TestSelfMadeCertificateIsMadeAnew(t *testing.T) {
+func TestG40_SelfMadeCertificateIsMadeAnew(t *testing.T) {
 	tests := []struct {
 		name   string
 		damage func(dir string) error

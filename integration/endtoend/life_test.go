@@ -283,7 +283,7 @@ func TestElementInItsOwnMountNamespace(t *testing.T) {
 	s.start()
 }
 
-func TestTLS(t *testing.T) {
+func TestG40_TLSOfTheElement(t *testing.T) {
 	s := newSite(t)
 	plain := element.Dial(s.sw, "127.0.0.1:9339", true)
 	defer plain.Close()

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// TestBadInputIsRefused sends what must not be: each is answered with its code,
+// TestG16_G21_BadInputIsRefused sends what must not be: each is answered with its code,
 // its path and its reason, and changes nothing.
-func TestBadInputIsRefused(t *testing.T) {
+func TestG16_G21_BadInputIsRefused(t *testing.T) {
 	s := newSite(t, "p1", "p2")
 	s.configure(element.Access("p1", 10), element.Access("p2", 10))
 	s.forwarding(true, "p1", "p2")

@@ -121,7 +121,7 @@ func text(v *gpb.TypedValue) string {
 	return prototext.Format(v)
 }
 
-func TestOnChangeFollowsTheKernel(t *testing.T) {
+func TestG25_G29_OnChangeFollowsTheKernel(t *testing.T) {
 	s := newSite(t, "p1", "p2")
 	s.configure(element.Access("p1", 10), element.Access("p2", 10))
 	s.forwarding(true, "p1", "p2")
@@ -149,7 +149,7 @@ func TestOnChangeFollowsTheKernel(t *testing.T) {
 	f.deleted("/interfaces/interface[name=p1]/config/description")
 }
 
-func TestOnChangeFollowsTheFilteringDatabase(t *testing.T) {
+func TestG25_G29_OnChangeFollowsTheFilteringDatabase(t *testing.T) {
 	s := newSite(t, "p1", "p2")
 	s.configure(element.Access("p1", 10), element.Access("p2", 10))
 	s.forwarding(true, "p1", "p2")
@@ -167,7 +167,7 @@ func TestOnChangeFollowsTheFilteringDatabase(t *testing.T) {
 	f.deleted(entry)
 }
 
-func TestSampleCounts(t *testing.T) {
+func TestG26_SampleCounts(t *testing.T) {
 	s := newSite(t, "p1", "p2")
 	s.configure(element.Access("p1", 10), element.Access("p2", 10))
 	s.forwarding(true, "p1", "p2")
@@ -182,7 +182,7 @@ func TestSampleCounts(t *testing.T) {
 	f.update(path, fmt.Sprint(before+50))
 }
 
-func TestPollAndTargetDefined(t *testing.T) {
+func TestG24_G27_PollAndTargetDefined(t *testing.T) {
 	s := newSite(t, "p1")
 	s.configure(element.Access("p1", 10))
 	s.forwarding(true, "p1")

@@ -176,10 +176,10 @@ func (d dice) request(from plain) (lines []string, to plain) {
 	return lines, to
 }
 
-// TestRandomSetsAgainstAPlainMap makes thousands of random transactions: what
+// TestG11_RandomSetsAgainstAPlainMap makes thousands of random transactions: what
 // is accepted is in the tree, the datapath and the files as the map has it,
 // what is refused is nowhere.
-func TestRandomSetsAgainstAPlainMap(t *testing.T) {
+func TestG11_RandomSetsAgainstAPlainMap(t *testing.T) {
 	const rounds, sets = 12, 250
 	accepted := 0
 	for seed := range uint64(rounds) {
