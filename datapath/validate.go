@@ -40,7 +40,12 @@ func checkValues(c spec.Change) error {
 // change concerns it.
 func (m *model) validate(c spec.Change) error {
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+	names := slices.Sorted(maps.Keys(c.Ports))
+	if len(m.ports) > spec.MaxInterfaces && len(names) > 0 {
+		return &spec.Invalid{Port: names[len(names)-1], Full: true,
+			Reason: fmt.Sprintf("there are %d configured interfaces already", spec.MaxInterfaces)}
+	}
+	for _, name := range names {
 		if p := m.ports[name]; p != nil {
 			errs = append(errs, m.validateDevice(p))
 		}

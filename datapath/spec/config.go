@@ -2,6 +2,11 @@ package spec
 
 import "time"
 
+// MaxInterfaces bounds the interfaces that are configured, switch ports and
+// others: many more than a host has, and few enough to be held in memory and
+// read at each start.
+const MaxInterfaces = 16384
+
 // Limits of one element. The datapath's maps have these sizes (datapath/bpf/abi.h).
 const (
 	MaxPorts    = 4095  // switch ports; port number 0 means "none"
