@@ -190,9 +190,9 @@ func (s *Store) watch(next *unconfirmed) {
 	if next == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.life)
 	s.stopWaiting = cancel
-	s.waiting.Go(func() { s.expire(ctx, next) })
+	s.background.Go(func() { s.expire(ctx, next) })
 	s.options.Log.Info("configuration waits for its confirmation", "commit", next.id, "deadline", next.deadline)
 }
 

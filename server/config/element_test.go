@@ -151,8 +151,8 @@ func port(name string) string {
 // on the same folder.
 func reopen(t *testing.T, e *element) *element {
 	t.Helper()
-	e.unwatch()
-	e.waiting.Wait()
+	e.end()
+	e.background.Wait()
 	if err := e.release(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,12 @@ import (
 // maxHistory is how many commits can be gone back behind.
 const maxHistory = 20
 
-// maxNote bounds what of the history is noted with a document, in octets.
-const maxNote = 4 << 20
+// Of the history, about so many octets are noted with a document; a change of a
+// leaf takes about so many.
+const (
+	maxNote    = 2 << 20
+	changeSize = 100
+)
 
 // past is a commit that was made.
 type past struct {
@@ -114,25 +118,12 @@ func encodeNote(pending *unconfirmed, h history) ([]byte, error) {
 	n := note{Unconfirmed: pending.record()}
 	room := maxNote
 	for i := len(h) - 1; i >= 0; i-- {
-		r := pastRecord{ID: h[i].id, Time: h[i].at.UTC(), By: h[i].by, Back: textOf(&h[i].back)}
-		if room -= r.Back.size(); room < 0 {
+		if room -= changeSize * (len(h[i].back.Deletes) + len(h[i].back.Updates)); room < 0 {
 			break
 		}
-		n.History = append(n.History, r)
+		n.History = append(n.History, pastRecord{ID: h[i].id, Time: h[i].at.UTC(), By: h[i].by, Back: textOf(&h[i].back)})
 	}
 	return compact(n)
-}
-
-// size is about how long the text is, in octets.
-func (c *changes) size() int {
-	size := 0
-	for _, text := range c.Delete {
-		size += len(text)
-	}
-	for _, u := range c.Update {
-		size += len(u[0]) + len(u[1])
-	}
-	return size
 }
 
 // takeNote reads what encodeNote wrote; none is an empty one.

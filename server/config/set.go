@@ -135,6 +135,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	told := s.defaults.commit(s.changed, diff)
 	told.ID, told.ConfirmID = s.journal.Seq(), t.confirmID
 	s.tell(told)
+	s.fold()
 	return nil
 }
 

@@ -37,7 +37,11 @@ type Store struct {
 	stopWaiting context.CancelFunc
 	closed      bool
 
-	waiting sync.WaitGroup // for deadlines
+	// background are the goroutines that wait for deadlines and fold the
+	// journal; they give up when life ends.
+	background sync.WaitGroup
+	life       context.Context
+	end        context.CancelFunc
 }
 
 // Open takes the folder, loads the last configuration in it that is whole,
@@ -48,6 +52,7 @@ type Store struct {
 // journal.ErrLocked means that another process uses the folder.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	s := &Store{options: options, unlock: options.Unlock, turn: make(chan struct{}, 1)}
+	s.life, s.end = context.WithCancel(context.Background())
 	if s.unlock == nil {
 		var err error
 		if s.unlock, err = journal.Dir(options.Dir).Lock(); err != nil {
@@ -234,6 +239,21 @@ func (s *Store) rotate() error {
 	return s.journal.Rotate(document)
 }
 
+// fold begins a new journal where that is due, behind the back of whoever made
+// the last change.
+func (s *Store) fold() {
+	if !s.journal.Due() || !s.journal.Usable() {
+		return
+	}
+	s.background.Go(func() {
+		if s.take(s.life) != nil {
+			return
+		}
+		defer func() { s.turn <- struct{}{} }()
+		_ = s.makeRoom() // it logs, and the next transaction tries again
+	})
+}
+
 // document is the running configuration for the files.
 func (s *Store) document() (journal.Document, error) {
 	text, err := s.schema.JSON(s.Running())
@@ -254,8 +274,8 @@ func (s *Store) Close() error {
 	}
 	defer func() { s.turn <- struct{}{} }()
 	s.closed = true
-	s.unwatch()
-	s.waiting.Wait() // nobody in there has the turn
+	s.end()
+	s.background.Wait() // nobody in there has the turn
 	var err error
 	if s.journal.Dirty() {
 		err = s.rotate()
@@ -265,6 +285,7 @@ func (s *Store) Close() error {
 
 // release gives the folder up.
 func (s *Store) release() error {
+	s.end()
 	var err error
 	if s.journal != nil {
 		err = s.journal.Close()
