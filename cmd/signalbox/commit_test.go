@@ -39,7 +39,9 @@ func TestCommitExtensions(t *testing.T) {
 }
 
 func TestG18_CommandLines(t *testing.T) {
-	text := func(s string) *gnmi.TypedValue { return &gnmi.TypedValue{Value: &gnmi.TypedValue_StringVal{StringVal: s}} }
+	text := func(s string) *gnmi.TypedValue {
+		return &gnmi.TypedValue{Value: &gnmi.TypedValue_StringVal{StringVal: s}}
+	}
 	number := func(n uint64) *gnmi.TypedValue { return &gnmi.TypedValue{Value: &gnmi.TypedValue_UintVal{UintVal: n}} }
 	list := func(v ...*gnmi.TypedValue) *gnmi.TypedValue {
 		return &gnmi.TypedValue{Value: &gnmi.TypedValue_LeaflistVal{LeaflistVal: &gnmi.ScalarArray{Element: v}}}
