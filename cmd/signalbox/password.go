@@ -24,7 +24,7 @@ const maxPasswordLine = 4096
 // registerLogin adds who the client says it is. There is no flag for the
 // password: everybody on the machine could read it.
 func (f *clientFlags) registerLogin(c *cobra.Command) {
-	c.PersistentFlags().StringVarP(&f.Username, "username", "u", os.Getenv(envUsername),
+	c.PersistentFlags().StringVar(&f.Username, "username", os.Getenv(envUsername),
 		"`NAME` to log in with ("+envUsername+"); the password is asked for, or taken from "+envPassword)
 	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if f.Username == "" {

@@ -159,7 +159,7 @@ func (c *call) checkPaths(req *gpb.SetRequest) error {
 		return nil
 	}
 	if !c.write.Touches(schema.Path{}) { // also one that changes nothing has effects: arbitration, confirmations
-		return fmt.Errorf("Set: %w: the pathz policy permits nothing to be written", ErrForbidden)
+		return fmt.Errorf("%w by the pathz policy to write anything", ErrForbidden)
 	}
 	for _, path := range setPaths(req) {
 		p, err := schema.Compile(req.GetPrefix(), path)
