@@ -158,7 +158,7 @@ func (w *world) anew(t *testing.T) string {
 
 func ethernet(index uint32, name string) device {
 	return device{Link: netdev.Link{
-		Index: index, Name: name, Kind: "veth", Type: unix.ARPHRD_ETHER, MTU: 1500, PeerElsewhere: true,
+		Index: index, Name: name, Kind: "veth", Encapsulation: "ether", MTU: 1500, PeerElsewhere: true,
 		Flags: unix.IFF_UP | unix.IFF_LOWER_UP, OperState: 6,
 	}}
 }
@@ -189,7 +189,7 @@ func TestWanted(t *testing.T) {
 		},
 		{
 			name:    "VLANs of a trunk for all, a static entry",
-			devices: []device{ethernet(7, "p1"), {Link: netdev.Link{Index: 8, Name: "up", Type: unix.ARPHRD_ETHER, MTU: 9000}}},
+			devices: []device{ethernet(7, "p1"), {Link: netdev.Link{Index: 8, Name: "up", Encapsulation: "ether", MTU: 9000}}},
 			change: func() spec.Change {
 				c := ports(access("p1", "office", 10), &spec.Port{
 					Name: "up", Enabled: true, MTU: 2000, Switched: &spec.Switched{Switch: "office", Mode: spec.Trunk, PVID: 30, AllVLANs: true},

@@ -16,7 +16,7 @@ func unfit(l *netdev.Link) string {
 	case l.Loopback():
 		return "the loopback interface is left to the host"
 	case !l.Ethernet():
-		return fmt.Sprintf("it carries no Ethernet frames (hardware type %d, kind %q)", l.Type, l.Kind)
+		return fmt.Sprintf("it carries no Ethernet frames (encapsulation %q, kind %q)", l.Encapsulation, l.Kind)
 	case l.Master != 0:
 		return fmt.Sprintf("it belongs to another device (ifindex %d): release it there first", l.Master)
 	}

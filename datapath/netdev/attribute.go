@@ -1,10 +1,9 @@
 package netdev
 
 import (
-	"encoding/binary"
 	"fmt"
 
-	"golang.org/x/sys/unix"
+	"github.com/vishvananda/netlink"
 
 	"github.com/signalbox/signalbox/datapath/reconcile"
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -15,7 +14,7 @@ type attribute[V any] struct {
 	conn  *Conn
 	name  string
 	read  func(*Link) V
-	write func(index uint32, v V) *message
+	write func(netlink.Link, V) error
 }
 
 // List reads the attribute of every interface.
@@ -33,8 +32,8 @@ func (a *attribute[V]) List() (map[uint32]V, error) {
 
 // Put sets the attribute. errors.Is(err, unix.ENODEV) where the interface went.
 func (a *attribute[V]) Put(index uint32, v V) error {
-	err := a.conn.exchange(a.write(index, v), func([]byte) error { return nil })
-	if err != nil {
+	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: int(index)}}
+	if err := a.write(link, v); err != nil {
 		return fmt.Errorf("interface %d: set %s to %v: %w", index, a.name, v, err)
 	}
 	return nil
@@ -46,39 +45,30 @@ func (a *attribute[V]) Delete(uint32) error { return nil }
 
 // AdminUp is the administrative state, IFF_UP.
 func (c *Conn) AdminUp() reconcile.Table[uint32, bool] {
-	return &attribute[bool]{c, "admin state", (*Link).AdminUp, func(index uint32, up bool) *message {
-		flags := uint32(0)
+	return &attribute[bool]{c, "admin state", (*Link).AdminUp, func(l netlink.Link, up bool) error {
 		if up {
-			flags = unix.IFF_UP
+			return c.handle.LinkSetUp(l)
 		}
-		return newMessage(unix.RTM_NEWLINK, unix.NLM_F_ACK, linkHeader(index, flags, unix.IFF_UP))
+		return c.handle.LinkSetDown(l)
 	}}
 }
 
 // MTU is the largest payload of a frame, in octets above the Ethernet header.
 func (c *Conn) MTU() reconcile.Table[uint32, uint32] {
-	return &attribute[uint32]{c, "mtu", func(l *Link) uint32 { return l.MTU }, func(index, mtu uint32) *message {
-		return setAttr(index, unix.IFLA_MTU, binary.NativeEndian.AppendUint32(nil, mtu))
+	return &attribute[uint32]{c, "mtu", func(l *Link) uint32 { return l.MTU }, func(l netlink.Link, mtu uint32) error {
+		return c.handle.LinkSetMTU(l, int(mtu))
 	}}
 }
 
 // Alias is the text that the kernel keeps for people, at most 255 octets;
 // "" is none.
 func (c *Conn) Alias() reconcile.Table[uint32, string] {
-	return &attribute[string]{c, "alias", func(l *Link) string { return l.Alias }, func(index uint32, alias string) *message {
-		return setAttr(index, unix.IFLA_IFALIAS, []byte(alias))
-	}}
+	return &attribute[string]{c, "alias", func(l *Link) string { return l.Alias }, c.handle.LinkSetAlias}
 }
 
 // MAC is the interface's own address.
 func (c *Conn) MAC() reconcile.Table[uint32, spec.MAC] {
-	return &attribute[spec.MAC]{c, "mac address", func(l *Link) spec.MAC { return l.MAC }, func(index uint32, mac spec.MAC) *message {
-		return setAttr(index, unix.IFLA_ADDRESS, mac[:])
+	return &attribute[spec.MAC]{c, "mac address", func(l *Link) spec.MAC { return l.MAC }, func(l netlink.Link, mac spec.MAC) error {
+		return c.handle.LinkSetHardwareAddr(l, mac[:])
 	}}
-}
-
-func setAttr(index uint32, kind uint16, value []byte) *message {
-	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_ACK, linkHeader(index, 0, 0))
-	m.attr(kind, value)
-	return m
 }

@@ -2,9 +2,10 @@
 // what they are, their attributes, what the kernel counts of them, and that
 // something about them changed.
 //
-// It speaks rtnetlink and the ethtool ioctl. It wants nothing of its own: what
-// an interface should be is decided by package datapath, and a [Watcher] only
-// says "look again". It creates and removes no interfaces.
+// Its rtnetlink is that of github.com/vishvananda/netlink; the speed of a link
+// it asks for by the ethtool ioctl. It wants nothing of its own: what an
+// interface should be is decided by package datapath, and a [Watcher] only says
+// "look again". It creates and removes no interfaces.
 //
 // A [Conn] and a Watcher belong to the network namespace of the thread that
 // made them, whichever thread uses them later.

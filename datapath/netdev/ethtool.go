@@ -1,6 +1,8 @@
 package netdev
 
 import (
+	"fmt"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -9,14 +11,29 @@ import (
 const (
 	speedUnknown = 0xffffffff // SPEED_UNKNOWN
 	duplexFull   = 1          // DUPLEX_FULL
-	linkSettings = 0x4c       // ETHTOOL_GLINKSETTINGS
 	maxMaskWords = 127        // link_mode_masks_nwords is a signed octet
 )
 
-// ethtool asks for link settings by ioctl.
+// ethtool asks for link settings by ioctl; the netlink library knows none.
 type ethtool struct {
-	fd    int
-	words int8 // length of the kernel's link mode masks, 0 until it is known
+	fd int // -1 while it is not open
+
+	mu    sync.Mutex // guards words
+	words int8       // length of the kernel's link mode masks, 0 until it is known
+}
+
+func (e *ethtool) open() (err error) {
+	if e.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("ethtool: open: %w", err)
+	}
+	return nil
+}
+
+func (e *ethtool) close() error {
+	if e.fd < 0 {
+		return nil
+	}
+	return unix.Close(e.fd)
 }
 
 // settings is struct ethtool_link_settings (include/uapi/linux/ethtool.h) with
@@ -41,8 +58,8 @@ type ifreq struct {
 // Speed is what the driver tells of the link's speed in megabits per second,
 // 0 where it tells none, and whether it is full duplex.
 func (c *Conn) Speed(name string) (megabits uint32, fullDuplex bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.speed.mu.Lock()
+	defer c.speed.mu.Unlock()
 	s := settings{words: c.speed.words}
 	if !c.speed.get(name, &s) {
 		return 0, false
@@ -63,7 +80,7 @@ func (c *Conn) Speed(name string) (megabits uint32, fullDuplex bool) {
 // get reports false where the interface or its driver does not answer: most
 // virtual devices have no speed.
 func (e *ethtool) get(name string, s *settings) bool {
-	s.command = linkSettings
+	s.command = unix.ETHTOOL_GLINKSETTINGS
 	r := ifreq{data: unsafe.Pointer(s)}
 	if copy(r.name[:unix.IFNAMSIZ-1], name) < len(name) {
 		return false

@@ -1,22 +1,10 @@
 package netdev
 
-import "golang.org/x/sys/unix"
+// WatchSmall is Watch with the smallest buffer that the kernel allows.
+func WatchSmall() (*Watcher, error) { return watch(1) }
 
-// ParseLink is for the fuzz test.
-var ParseLink = parseLink
-
-// Shrink makes the socket's buffer as small as the kernel allows.
-func (w *Watcher) Shrink() error {
-	raw, err := w.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 1)
-	})
-	if err != nil {
-		return err
-	}
-	return failed
+// Hold keeps the watcher from hearing until it is released.
+func (w *Watcher) Hold() (release func()) {
+	w.mu.Lock()
+	return w.mu.Unlock
 }

@@ -3,8 +3,10 @@ package netdev
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
+	"net"
 
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -17,12 +19,10 @@ type Link struct {
 	// Kind is IFLA_INFO_KIND: "veth", "tun", "bridge"…; "" for a device of a
 	// physical driver.
 	Kind string
-	// Type is the hardware type, ARPHRD_ETHER (1) for Ethernet
-	// (include/uapi/linux/if_arp.h).
-	Type  uint16
-	Flags uint32 // IFF_*
-	// OperState is the kernel's IF_OPER_* (include/uapi/linux/if.h).
-	OperState uint8
+	// Encapsulation is the hardware type in words: "ether" for Ethernet.
+	Encapsulation string
+	Flags         uint32 // IFF_*
+	OperState     netlink.LinkOperState
 	// MTU in octets above the link header, and the bounds the driver accepts;
 	// a bound of 0 is none.
 	MTU, MinMTU, MaxMTU uint32
@@ -50,7 +50,7 @@ func (l *Link) Carrier() bool { return l.Flags&unix.IFF_LOWER_UP != 0 }
 func (l *Link) Loopback() bool { return l.Flags&unix.IFF_LOOPBACK != 0 }
 
 // Ethernet reports whether it carries Ethernet frames.
-func (l *Link) Ethernet() bool { return l.Type == unix.ARPHRD_ETHER && !l.Loopback() }
+func (l *Link) Ethernet() bool { return l.Encapsulation == "ether" && !l.Loopback() }
 
 // PortKind is what stands behind the interface, for the datapath.
 func (l *Link) PortKind() spec.PortKind {
@@ -73,46 +73,53 @@ func (l *Link) Oper() spec.OperStatus {
 		return spec.OperDown
 	}
 	switch l.OperState {
-	case 0: // IF_OPER_UNKNOWN
+	case netlink.OperUnknown:
 		if l.Carrier() {
 			return spec.OperUp
 		}
 		return spec.OperDown
-	case 1: // IF_OPER_NOTPRESENT
+	case netlink.OperNotPresent:
 		return spec.OperNotPresent
-	case 3: // IF_OPER_LOWERLAYERDOWN
+	case netlink.OperLowerLayerDown:
 		return spec.OperLowerLayerDown
-	case 4: // IF_OPER_TESTING
+	case netlink.OperTesting:
 		return spec.OperTesting
-	case 5: // IF_OPER_DORMANT
+	case netlink.OperDormant:
 		return spec.OperDormant
-	case 6: // IF_OPER_UP
+	case netlink.OperUp:
 		return spec.OperUp
 	}
 	return spec.OperDown
 }
 
 // Links reads all interfaces of the namespace, by ifindex.
+//
+// The request is not the library's LinkList: that does not read the bounds of
+// the MTU nor the carrier's changes, and of its answer only the result is left.
+// parseLink needs the message.
 func (c *Conn) Links() (map[uint32]Link, error) {
-	var links map[uint32]Link
-	err := c.dump(unix.RTM_GETLINK, linkHeader(0, 0, 0), withoutStats,
-		func() { links = make(map[uint32]Link) },
-		func(body []byte) error {
-			l, err := parseLink(body)
-			if err == nil {
-				links[l.Index] = l
-			}
-			return err
-		})
+	r := c.request(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	messages, err := execute(r, unix.RTM_NEWLINK)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	links := make(map[uint32]Link, len(messages))
+	for _, m := range messages {
+		l, err := parseLink(m)
+		if err != nil {
+			return nil, fmt.Errorf("list interfaces: %w", err)
+		}
+		links[l.Index] = l
 	}
 	return links, nil
 }
 
 // Link reads one interface. errors.Is(err, unix.ENODEV) where there is none.
 func (c *Conn) Link(index uint32) (Link, error) {
-	l, err := c.link(newMessage(unix.RTM_GETLINK, 0, linkHeader(index, 0, 0)))
+	header := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	header.Index = int32(index)
+	l, err := c.link(header)
 	if err != nil {
 		return Link{}, fmt.Errorf("interface %d: %w", index, err)
 	}
@@ -122,146 +129,74 @@ func (c *Conn) Link(index uint32) (Link, error) {
 // LinkNamed reads the interface of a name. errors.Is(err, unix.ENODEV) where
 // there is none.
 func (c *Conn) LinkNamed(name string) (Link, error) {
-	m := newMessage(unix.RTM_GETLINK, 0, linkHeader(0, 0, 0))
-	m.attr(unix.IFLA_IFNAME, append([]byte(name), 0))
-	l, err := c.link(m)
+	l, err := c.link(nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	if err != nil {
 		return Link{}, fmt.Errorf("interface %s: %w", name, err)
 	}
 	return l, nil
 }
 
-func (c *Conn) link(m *message) (l Link, err error) {
-	withoutStats(m)
-	err = c.exchange(m, func(body []byte) (err error) {
-		l, err = parseLink(body)
-		return err
-	})
-	return l, err
+// link asks for the interface that the data name.
+func (c *Conn) link(data ...nl.NetlinkRequestData) (Link, error) {
+	r := c.request(unix.RTM_GETLINK, 0)
+	r.Data = data
+	messages, err := execute(r, unix.RTM_NEWLINK)
+	if err != nil {
+		return Link{}, err
+	}
+	if len(messages) != 1 {
+		return Link{}, fmt.Errorf("%d answers", len(messages))
+	}
+	return parseLink(messages[0])
 }
 
-func withoutStats(m *message) {
-	m.attr(unix.IFLA_EXT_MASK, binary.NativeEndian.AppendUint32(nil, skipStats))
-}
-
-// parseLink reads the body of RTM_NEWLINK: struct ifinfomsg and attributes.
-func parseLink(b []byte) (Link, error) {
-	if len(b) < unix.SizeofIfInfomsg {
-		return Link{}, fmt.Errorf("interface message of %d octets", len(b))
+// parseLink reads an RTM_NEWLINK: the library does, and then the attributes
+// that it leaves out.
+func parseLink(m []byte) (Link, error) {
+	link, err := netlink.LinkDeserialize(nil, m)
+	if err != nil {
+		return Link{}, err
 	}
-	l := Link{
-		Type:  binary.NativeEndian.Uint16(b[2:]),
-		Index: binary.NativeEndian.Uint32(b[4:]),
-		Flags: binary.NativeEndian.Uint32(b[8:]),
+	l := newLink(link)
+	attributes, err := nl.ParseRouteAttr(m[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return Link{}, fmt.Errorf("interface %s: %w", l.Name, err)
 	}
-	eachAttr(b[unix.SizeofIfInfomsg:], l.set)
+	for _, a := range attributes {
+		switch a.Attr.Type {
+		case unix.IFLA_MIN_MTU:
+			l.MinMTU = binary.NativeEndian.Uint32(a.Value)
+		case unix.IFLA_MAX_MTU:
+			l.MaxMTU = binary.NativeEndian.Uint32(a.Value)
+		case unix.IFLA_CARRIER_CHANGES:
+			l.CarrierChanges = uint64(binary.NativeEndian.Uint32(a.Value))
+		}
+	}
 	return l, nil
 }
 
-// set takes one attribute of RTM_NEWLINK over.
-func (l *Link) set(kind uint16, v []byte) {
-	switch kind {
-	case unix.IFLA_IFNAME:
-		l.Name = text(v)
-	case unix.IFLA_MTU:
-		l.MTU = uint32(number(v))
-	case unix.IFLA_MIN_MTU:
-		l.MinMTU = uint32(number(v))
-	case unix.IFLA_MAX_MTU:
-		l.MaxMTU = uint32(number(v))
-	case unix.IFLA_ADDRESS:
-		l.MAC = address(v)
-	case permAddress:
-		l.PermanentMAC = address(v)
-	case unix.IFLA_IFALIAS:
-		l.Alias = text(v)
-	case unix.IFLA_MASTER:
-		l.Master = uint32(number(v))
-	case unix.IFLA_OPERSTATE:
-		l.OperState = uint8(number(v))
-	case unix.IFLA_LINK_NETNSID:
-		l.PeerElsewhere = true
-	case unix.IFLA_CARRIER_CHANGES:
-		l.CarrierChanges = number(v)
-	case unix.IFLA_LINKINFO:
-		eachAttr(v, l.setInfo)
+func newLink(link netlink.Link) Link {
+	a := link.Attrs()
+	l := Link{
+		Index: uint32(a.Index), Name: a.Name, Kind: link.Type(), Encapsulation: a.EncapType,
+		Flags: a.RawFlags, OperState: a.OperState, MTU: uint32(a.MTU),
+		MAC: address(a.HardwareAddr), PermanentMAC: address(a.PermHWAddr),
+		Alias: a.Alias, Master: uint32(a.MasterIndex),
+		PeerElsewhere: a.NetNsID != -1, // which the library says where the kernel says none
 	}
+	switch t := link.(type) { // where the library's word is not the kernel's
+	case *netlink.Device:
+		l.Kind = ""
+	case *netlink.Tuntap:
+		l.Kind, l.TAP = "tun", t.Mode == netlink.TUNTAP_MODE_TAP
+	}
+	return l
 }
 
-func (l *Link) setInfo(kind uint16, v []byte) {
-	switch kind {
-	case unix.IFLA_INFO_KIND:
-		l.Kind = text(v)
-	case unix.IFLA_INFO_DATA:
-		if l.Kind != "tun" { // the kernel puts the kind first
-			return
-		}
-		eachAttr(v, func(kind uint16, v []byte) {
-			if kind == tunType {
-				l.TAP = number(v) == unix.IFF_TAP
-			}
-		})
-	}
-}
-
-// address reads a MAC; what has another length is none.
-func address(v []byte) spec.MAC {
-	if len(v) != len(spec.MAC{}) {
+// address is a MAC; what has another length is none.
+func address(a net.HardwareAddr) spec.MAC {
+	if len(a) != len(spec.MAC{}) {
 		return spec.MAC{}
 	}
-	return spec.MAC(v)
-}
-
-// Stats reads what the kernel counts of all interfaces in one dump
-// (RTM_GETSTATS) and hands them over by ifindex. The time is the moment
-// before the dump.
-func (c *Conn) Stats(each func(index uint32, counters *spec.LinkCounters)) (time.Time, error) {
-	family := make([]byte, statsMsgLength)
-	binary.NativeEndian.PutUint32(family[8:], 1<<(statsLink64-1))
-	type row struct {
-		index uint32
-		spec.LinkCounters
-	}
-	var rows []row
-	var at time.Time
-	err := c.dump(unix.RTM_GETSTATS, family, nil,
-		func() { rows, at = rows[:0], time.Now() },
-		func(body []byte) error {
-			if len(body) < statsMsgLength {
-				return fmt.Errorf("statistics message of %d octets", len(body))
-			}
-			r := row{index: binary.NativeEndian.Uint32(body[4:])}
-			eachAttr(body[statsMsgLength:], func(kind uint16, v []byte) {
-				if kind == statsLink64 {
-					r.LinkCounters = parseStats(v)
-				}
-			})
-			rows = append(rows, r)
-			return nil
-		})
-	if err != nil {
-		return at, fmt.Errorf("read interface counters: %w", err)
-	}
-	for i := range rows {
-		each(rows[i].index, &rows[i].LinkCounters)
-	}
-	return at, nil
-}
-
-// parseStats reads struct rtnl_link_stats64, 64-bit words in this order:
-//
-//	0 rx_packets  1 tx_packets  2 rx_bytes   3 tx_bytes    4 rx_errors
-//	5 tx_errors   6 rx_dropped  7 tx_dropped 8 multicast   12 rx_crc_errors
-func parseStats(v []byte) spec.LinkCounters {
-	word := func(i int) uint64 {
-		if len(v) < 8*i+8 {
-			return 0
-		}
-		return binary.NativeEndian.Uint64(v[8*i:])
-	}
-	return spec.LinkCounters{
-		InFrames: word(0), InOctets: word(2), InErrors: word(4),
-		InDiscards: word(6), InMulticast: word(8), InFCSErrors: word(12),
-		OutFrames: word(1), OutOctets: word(3), OutErrors: word(5), OutDiscards: word(7),
-	}
+	return spec.MAC(a)
 }

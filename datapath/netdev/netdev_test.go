@@ -1,7 +1,6 @@
 package netdev_test
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -27,12 +26,12 @@ func dial(t *testing.T, ns *lab.NS) *netdev.Conn {
 	return c
 }
 
-func watch(t *testing.T, ns *lab.NS) *netdev.Watcher {
+func watch(t *testing.T, ns *lab.NS, begin func() (*netdev.Watcher, error)) *netdev.Watcher {
 	t.Helper()
 	var w *netdev.Watcher
 	ns.Do(t, func() {
 		var err error
-		if w, err = netdev.Watch(); err != nil {
+		if w, err = begin(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -99,6 +98,9 @@ func TestLinks(t *testing.T) {
 			if l.Ethernet() && l.MAC.IsZero() {
 				t.Error("no MAC address")
 			}
+			if l.Ethernet() && (l.MinMTU != 68 || l.MaxMTU < 65500) {
+				t.Errorf("takes an mtu of %d to %d, want 68 to some 65535", l.MinMTU, l.MaxMTU)
+			}
 		})
 	}
 	if _, err := c.Link(9999); !errors.Is(err, unix.ENODEV) {
@@ -136,8 +138,12 @@ func TestOper(t *testing.T) {
 			want(spec.OperUp)
 			tt.peer.SetUp(t, "peer", false)
 			want(tt.unplugged)
+			before := link(t, c, tt.name).CarrierChanges
 			tt.peer.SetUp(t, "peer", true)
 			want(spec.OperUp)
+			if got := link(t, c, tt.name).CarrierChanges; got != before+1 {
+				t.Errorf("the carrier changed %d times, want %d", got, before+1)
+			}
 		})
 	}
 }
@@ -240,7 +246,7 @@ func TestSpeed(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	here, there := lab.New(t), lab.New(t)
-	c, w := dial(t, here), watch(t, here)
+	c, w := dial(t, here), watch(t, here, netdev.Watch)
 	here.Veth(t, "v0", there, "eth0")
 	index := link(t, c, "v0").Index
 	seen := make(map[uint32]bool)
@@ -276,23 +282,59 @@ func TestWatch(t *testing.T) {
 }
 
 // TestWatchLost makes more changes than the socket holds while nobody reads.
+// The watcher then listens anew: still in its namespace, where the test is not.
 func TestWatchLost(t *testing.T) {
 	here, there := lab.New(t), lab.New(t)
 	c := dial(t, here)
 	here.Veth(t, "v0", there, "eth0")
 	index := link(t, c, "v0").Index
-	w := watch(t, here)
-	if err := w.Shrink(); err != nil {
-		t.Fatal(err)
-	}
-	lost := false
-	for n := uint32(0); n < 20000 && !lost; n++ {
+	w := watch(t, here, netdev.WatchSmall)
+	change := func(n uint32) {
+		t.Helper()
 		if err := c.MTU().Put(index, 1400+n%2); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		lost = lost || w.Take().All
 	}
-	lab.Wait(t, "word of lost messages", func() bool { lost = lost || w.Take().All; return lost })
+	for round := range 3 {
+		release := w.Hold()
+		for n := range uint32(100) {
+			change(n)
+		}
+		release()
+		lab.Wait(t, fmt.Sprint("word of lost messages, round ", round), func() bool { return w.Take().All })
+		n := uint32(0)
+		lab.Wait(t, fmt.Sprint("word of v0 again, round ", round), func() bool {
+			n++
+			change(n)
+			_, heard := w.Take().Links[index]
+			return heard
+		})
+	}
+}
+
+// TestWatchClose ends a watch in the middle of what it hears.
+func TestWatchClose(t *testing.T) {
+	here := lab.New(t)
+	c := dial(t, here)
+	here.Veth(t, "v0", here, "eth0")
+	index := link(t, c, "v0").Index
+	for range 20 {
+		var w *netdev.Watcher
+		here.Do(t, func() {
+			var err error
+			if w, err = netdev.Watch(); err != nil {
+				t.Error(err)
+			}
+		})
+		for n := range uint32(20) {
+			if err := c.MTU().Put(index, 1400+n%2); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestManyLinks(t *testing.T) {
@@ -309,18 +351,4 @@ func TestManyLinks(t *testing.T) {
 	if _, err := c.Stats(func(uint32, *spec.LinkCounters) { n++ }); err != nil || n != 201 {
 		t.Errorf("statistics of %d interfaces, %v; want 201", n, err)
 	}
-}
-
-func FuzzParseLink(f *testing.F) {
-	body := make([]byte, unix.SizeofIfInfomsg)
-	body = binary.NativeEndian.AppendUint16(body, 7)
-	body = binary.NativeEndian.AppendUint16(body, unix.IFLA_IFNAME)
-	f.Add(append(body, 'l', 'o', 0, 0))
-	f.Add([]byte{0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := netdev.ParseLink(b)
-		if err == nil && len(l.Name) > len(b) {
-			t.Errorf("a name of %d octets out of %d", len(l.Name), len(b))
-		}
-	})
 }

@@ -1,17 +1,19 @@
 package netdev
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
+	"time"
 
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// watchBuffer is the socket's room for messages that wait: some 4,000.
-const watchBuffer = 8 << 20
+const (
+	watchBuffer = 8 << 20     // octets: the socket's room for some 4,000 messages that wait
+	listenAfter = time.Second // between attempts to listen again
+)
 
 // Changes says where to look again.
 type Changes struct {
@@ -29,9 +31,10 @@ type Watcher struct {
 	// C has something to receive when there are changes to take.
 	C <-chan struct{}
 
-	c    chan struct{}
-	file *os.File
-	done chan struct{}
+	c          chan struct{}
+	ns         netns.NsHandle
+	buffer     int // octets
+	quit, done chan struct{}
 
 	mu      sync.Mutex // guards changes
 	changes Changes
@@ -39,32 +42,30 @@ type Watcher struct {
 
 // Watch starts to listen in the calling thread's network namespace. What
 // changes after its return is heard of; the caller then reads everything once.
-func Watch() (*Watcher, error) {
-	fd, err := openSocket(unix.RTMGRP_LINK)
+// It needs CAP_NET_ADMIN and CAP_SYS_ADMIN.
+func Watch() (*Watcher, error) { return watch(watchBuffer) }
+
+func watch(buffer int) (*Watcher, error) {
+	ns, err := netns.Get()
 	if err != nil {
-		return nil, err
-	}
-	// Without CAP_NET_ADMIN in the first user namespace the forced size is
-	// refused and the usual one stays: then messages are lost sooner, which
-	// Changes.All tells.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("rtnetlink: set non-blocking: %w", err)
+		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	c := make(chan struct{}, 1)
-	w := &Watcher{C: c, c: c, file: os.NewFile(uintptr(fd), "rtnetlink"), done: make(chan struct{})}
-	go w.run()
+	w := &Watcher{C: c, c: c, ns: ns, buffer: buffer, quit: make(chan struct{}), done: make(chan struct{})}
+	s, err := w.subscribe()
+	if err != nil {
+		ns.Close()
+		return nil, err
+	}
+	go w.run(s)
 	return w, nil
 }
 
 // Close ends the watch and waits for its goroutine.
 func (w *Watcher) Close() error {
-	err := w.file.Close()
+	close(w.quit)
 	<-w.done
-	return err
+	return w.ns.Close()
 }
 
 // Take hands over what was gathered since the last call.
@@ -76,52 +77,97 @@ func (w *Watcher) Take() Changes {
 	return c
 }
 
-// run reads until the socket is closed. A full socket buffer shows as ENOBUFS.
-func (w *Watcher) run() {
+// subscription is one socket of the library's and the goroutine that reads it,
+// which closes updates when it ends: at the first error, or when end is closed.
+type subscription struct {
+	updates chan netlink.LinkUpdate
+	end     chan struct{}
+}
+
+func (w *Watcher) subscribe() (*subscription, error) {
+	s := &subscription{updates: make(chan netlink.LinkUpdate), end: make(chan struct{})}
+	err := netlink.LinkSubscribeWithOptions(s.updates, s.end, netlink.LinkSubscribeOptions{
+		Namespace:              &w.ns,
+		ErrorCallback:          func(error) { w.lost() },
+		ReceiveBufferSize:      w.buffer,
+		ReceiveBufferForceSize: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen to changes of interfaces: %w", err)
+	}
+	return s, nil
+}
+
+// close ends the subscription and waits for its goroutine.
+func (s *subscription) close() {
+	close(s.end)
+	for range s.updates {
+		continue // it may stand in a send
+	}
+}
+
+// run gathers what is heard. The library gives up a socket whose buffer was
+// full (ENOBUFS): another takes its place.
+func (w *Watcher) run(s *subscription) {
 	defer close(w.done)
-	buf := make([]byte, receiveSize)
-	for {
-		n, err := w.file.Read(buf)
-		switch {
-		case errors.Is(err, os.ErrClosed):
+	for s != nil {
+		select {
+		case <-w.quit:
+			s.close()
 			return
-		case err != nil:
-			w.lost()
-		default:
-			w.heard(buf[:n])
+		case u, ok := <-s.updates:
+			if ok {
+				w.heard(&u)
+				continue
+			}
+			s.close()
+			s = w.subscribeAgain()
+		}
+	}
+}
+
+// subscribeAgain returns nil when the watch ends. While nothing is heard,
+// everything is to be looked at from time to time.
+func (w *Watcher) subscribeAgain() *subscription {
+	for {
+		s, err := w.subscribe()
+		w.lost() // and what was said until now
+		if err == nil {
+			return s
 		}
 		select {
-		case w.c <- struct{}{}:
-		default: // the last signal is still waiting
+		case <-w.quit:
+			return nil
+		case <-time.After(listenAfter):
 		}
 	}
 }
 
 func (w *Watcher) lost() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.changes.All = true
+	w.note(func(c *Changes) { c.All = true })
 }
 
-// heard notes the interfaces that the messages are about.
-func (w *Watcher) heard(b []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	err := eachMessage(b, func(h unix.NlMsghdr, body []byte) error {
-		if h.Type != unix.RTM_NEWLINK && h.Type != unix.RTM_DELLINK || len(body) < unix.SizeofIfInfomsg {
-			return nil
+// heard notes the interface that a message is about.
+func (w *Watcher) heard(u *netlink.LinkUpdate) {
+	// A bridge tells with family AF_BRIDGE that a port left it: the interface
+	// itself is still there.
+	gone := u.Header.Type == unix.RTM_DELLINK && u.IfInfomsg.Family == unix.AF_UNSPEC
+	index := uint32(u.IfInfomsg.Index)
+	w.note(func(c *Changes) {
+		if c.Links == nil {
+			c.Links = make(map[uint32]bool)
 		}
-		index := binary.NativeEndian.Uint32(body[4:])
-		if w.changes.Links == nil {
-			w.changes.Links = make(map[uint32]bool)
-		}
-		// A bridge tells with family AF_BRIDGE that a port left it: the
-		// interface itself is still there.
-		gone := h.Type == unix.RTM_DELLINK && body[0] == unix.AF_UNSPEC
-		w.changes.Links[index] = w.changes.Links[index] || gone
-		return nil
+		c.Links[index] = c.Links[index] || gone
 	})
-	if err != nil {
-		w.changes.All = true
+}
+
+// note adds to the changes and says that there are some.
+func (w *Watcher) note(add func(*Changes)) {
+	w.mu.Lock()
+	add(&w.changes)
+	w.mu.Unlock()
+	select {
+	case w.c <- struct{}{}:
+	default: // the last signal is still waiting
 	}
 }
