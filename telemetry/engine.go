@@ -37,7 +37,8 @@ type Options struct {
 	// LookInterval is how often leaves of a source that tells of no events are
 	// looked at for ON_CHANGE. Default 1 s.
 	LookInterval time.Duration
-	// Log tells of sources that cannot be read for a sample. Default: nowhere.
+	// Log tells of sources that cannot be read for a sample, and of panics.
+	// Default: nowhere.
 	Log *slog.Logger
 }
 

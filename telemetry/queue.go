@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -18,7 +19,8 @@ const itemOverhead = 640
 type queue struct {
 	limit  int
 	ready  chan struct{} // has one token when something waits
-	failed chan struct{} // closed when the limit is passed
+	failed chan struct{} // closed when the queue is given up
+	why    error         // written before failed is closed: why it is given up
 
 	mu     sync.Mutex        // guards the fields below
 	first  *item             // oldest
@@ -173,7 +175,20 @@ func (q *queue) count(size int) {
 	if q.bytes += size; q.bytes <= q.limit {
 		return
 	}
-	q.over = true
+	q.give(fmt.Errorf("more than %d octets wait for it: %w", q.limit, ErrSlowReader))
+}
+
+// fail gives the queue up, so that the client learns why nothing more comes.
+func (q *queue) fail(why error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.over {
+		q.give(why)
+	}
+}
+
+func (q *queue) give(why error) {
+	q.over, q.why = true, why
 	q.first, q.last, q.groups, q.ticks, q.bytes, q.held = nil, nil, nil, nil, 0, nil
 	close(q.failed)
 }

@@ -93,12 +93,18 @@ func (e *Engine) join(ctx context.Context, p part, f *follower, form form) (leav
 		v.seq = f.seq
 	}
 	v.members[f] = struct{}{}
+	joined := false
+	defer func() { // also where a panic passes
+		if !joined {
+			s.leaveLocked(v, f)
+		}
+	}()
 	if s.src != nil && (v.changes || !p.quiet) {
 		if err := s.start(ctx, v, f, p.quiet); err != nil {
-			s.leaveLocked(v, f)
 			return nil, err
 		}
 	}
+	joined = true
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -206,7 +212,14 @@ func (s *sampler) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		took := s.tick(ctx)
+		var took time.Duration
+		err := s.e.guard("sampler", func() error {
+			took = s.tick(ctx)
+			return nil
+		})
+		if err != nil {
+			s.abandon(err)
+		}
 		if s.look {
 			rest = min(restShare*took, maxRest*s.interval)
 		}
@@ -240,6 +253,7 @@ func (s *sampler) sampleTree() {
 	var again []*change
 	var all bool
 	rec, snap := s.e.record(func() { again, all = s.takeGone() })
+	defer s.e.stopRecording(rec)
 	for _, v := range s.views {
 		if all || slices.ContainsFunc(again, func(c *change) bool { return c.touches(v.pattern) }) {
 			v.seq = 0
@@ -286,9 +300,9 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 	// What is told to be gone from here on is recorded, and waits for the next
 	// read, too.
 	rec, _ := s.e.record(func() { gone, all = s.takeGone() })
+	defer s.e.stopRecording(rec)
 	s.table.forget(gone, all)
 	if err := s.table.read(ctx, s.keys()); err != nil {
-		s.e.stopRecording(rec)
 		return err
 	}
 	less := s.table.sweep()
@@ -400,6 +414,7 @@ func (r *recorder) undone(may func(*change) bool) []*change {
 	return out
 }
 
+// stopRecording ends what record began, where deliver has not.
 func (e *Engine) stopRecording(r *recorder) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

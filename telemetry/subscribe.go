@@ -51,13 +51,13 @@ func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest,
 	done := make(chan error, 1)
 	go func() {
 		defer e.tasks.Done()
-		done <- s.run(ctx)
+		done <- e.guard("subscription", func() error { return s.run(ctx) })
 	}()
 	select {
 	case err := <-done:
 		return err
 	case <-s.queue.failed:
-		err = fmt.Errorf("more than %d octets wait for it: %w", e.opts.QueueBytes, ErrSlowReader)
+		err = s.queue.why
 	case <-ctx.Done():
 		err = e.cause(ctx)
 	}
