@@ -120,6 +120,8 @@ func TestPrintRows(t *testing.T) {
 		want []string
 	}{
 		{"table", rows, false, []string{"INTERFACE", "eth10", "10,20..30 (native 5)", "9000"}},
+		{"table with what controls a terminal", []interfaceRow{{Name: "a\x1b[2J", Description: "b\nc\u202e\U000E0001"}}, false,
+			[]string{`a\u001b[2J`, `b\nc\u202e\udb40\udc01`}},
 		{"json", rows, true, []string{`"vlans": "10,20..30 (native 5)"`, `"mtu": 9000`}},
 		{"empty table", nil, false, []string{"no interface"}},
 		{"empty json", nil, true, []string{"[]"}},
@@ -156,6 +158,26 @@ func TestUpdateLine(t *testing.T) {
 		got, err := r.line(false)
 		if err != nil || !strings.HasSuffix(got, want[i]) {
 			t.Errorf("line() = %q, %v; want it to end in %q", got, err, want[i])
+		}
+	}
+}
+
+func TestUnknownCommands(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"show", ""},
+		{"show interfases", `unknown command "interfases" for "signalbox show", did you mean interfaces?`},
+		{"show zzzzzz", `unknown command "zzzzzz" for "signalbox show"`},
+		{"user zzzzzz", `unknown command "zzzzzz" for "signalbox user"`},
+	} {
+		root := rootCommand()
+		root.SetOut(new(bytes.Buffer))
+		root.SetArgs(strings.Fields(tt.args))
+		got := ""
+		if err := root.Execute(); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func printAnswer(cmd *cobra.Command, f *clientFlags, answer *gnmi.GetResponse) e
 		if len(rows) > 1 {
 			value = r.Path + ": " + value
 		}
-		if _, err := fmt.Fprintln(cmd.OutOrStdout(), value); err != nil {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), visible(value)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,7 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "signalbox:", err)
+		fmt.Fprintln(os.Stderr, "signalbox:", visible(err.Error()))
 		os.Exit(1)
 	}
 }
@@ -32,5 +33,28 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(serveCommand(), flushCommand())
 	root.AddCommand(clientCommands()...)
 	root.AddCommand(userCommand(), versionCommand())
+	refuseUnknown(root)
 	return root
+}
+
+// refuseUnknown has the commands that only hold others refuse what is none of
+// them. By itself cobra prints their help and ends as if all were well.
+func refuseUnknown(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		refuseUnknown(sub)
+	}
+	if !c.HasParent() || c.Runnable() {
+		return
+	}
+	c.DisableFlagsInUseLine, c.SuggestionsMinimumDistance = true, 2
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		reason := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			reason += ", did you mean " + near[0] + "?"
+		}
+		return errors.New(reason)
+	}
 }

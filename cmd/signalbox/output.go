@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -91,8 +94,25 @@ func paint(out io.Writer, cell any) any {
 		if v == "" {
 			return "-"
 		}
+		return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(v))
 	}
 	return cell
+}
+
+// visible shows what would control a terminal as it is written in JSON: names
+// and descriptions may come from anybody. Lines and tabs stay.
+func visible(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if unicode.IsPrint(c) || c == '\n' || c == '\t' {
+			b.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 // present is a number that is not 0, which stands for none.

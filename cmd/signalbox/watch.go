@@ -79,7 +79,7 @@ func (w *watchFlags) follow(ctx context.Context, cmd *cobra.Command, f *clientFl
 			if err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), line); err != nil {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), visible(line)); err != nil {
 				return err
 			}
 			if printed++; printed == w.count {
