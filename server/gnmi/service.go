@@ -93,6 +93,7 @@ func (s *Service) failed(ctx context.Context, rpc string, err error) error {
 	level := slog.LevelDebug
 	switch {
 	case errors.Is(err, telemetry.ErrClosed): // the end of the element, not a fault
+	case st.Code() == codes.Unavailable && ctx.Err() != nil: // the client went while it was sent something
 	case st.Code() == codes.Internal, st.Code() == codes.Unavailable, st.Code() == codes.Unknown:
 		level = slog.LevelError
 	}

@@ -110,6 +110,22 @@ func TestG8_DepthOnlyWhereItMeansSomething(t *testing.T) {
 	}
 }
 
+// TestClientThatWentIsNoFault: nobody is to be woken because a collector was
+// restarted.
+func TestClientThatWentIsNoFault(t *testing.T) {
+	var text bytes.Buffer
+	service := New(script{}, script{}, nil, slog.New(slog.NewTextHandler(&text, nil)))
+	closing := status.Error(codes.Unavailable, "transport is closing")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := service.failed(gone, "Subscribe", closing); status.Code(err) != codes.Unavailable || text.Len() > 0 {
+		t.Errorf("%v is logged as %s", err, &text)
+	}
+	if _ = service.failed(t.Context(), "Set", closing); !strings.Contains(text.String(), "level=ERROR") {
+		t.Errorf("for a client that waits: %q, want an error", &text)
+	}
+}
+
 func TestPanicIsAnswered(t *testing.T) {
 	client, log := serve(t, script{
 		get:       func() (*gpb.GetResponse, error) { panic("get broke") },
