@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,7 +74,7 @@ func (d Dir) Lock() (unlock func() error, err error) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("state folder %s: %w (pid %q); stop it, or choose another folder", string(d), ErrLocked, holder)
+			return nil, fmt.Errorf("state folder %s: %w (pid %s); stop it, or choose another folder", string(d), ErrLocked, pid(holder))
 		}
 		return nil, fmt.Errorf("state folder %s: lock: %w", string(d), err)
 	}
@@ -81,6 +83,15 @@ func (d Dir) Lock() (unlock func() error, err error) {
 		return nil, fmt.Errorf("state folder %s: lock: %w", string(d), err)
 	}
 	return f.Close, nil
+}
+
+// pid is what writeHolder left, as text.
+func pid(holder []byte) string {
+	n, err := strconv.Atoi(string(bytes.TrimSpace(holder)))
+	if err != nil {
+		return "unknown"
+	}
+	return strconv.Itoa(n)
 }
 
 // writeHolder leaves the process id in the lock file, for people only. A full
