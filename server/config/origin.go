@@ -16,7 +16,8 @@ import (
 // isCommands reports a path of the origin signalbox_cli, whose value is text
 // and whose elements mean nothing (gNMI specification, 2.7.1).
 func isCommands(prefix, path *gpb.Path) bool {
-	return prefix.GetOrigin() == commands.Origin || path.GetOrigin() == commands.Origin
+	ours := func(origin string) bool { return origin == commands.Origin || origin == commands.ShortOrigin }
+	return ours(prefix.GetOrigin()) || ours(path.GetOrigin())
 }
 
 // checkMix refuses operations that cannot stand in one Set.

@@ -32,8 +32,12 @@ import (
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
-// Origin is that of paths whose value is text of this syntax.
-const Origin = "signalbox_cli"
+// Origin is that of paths whose value is text of this syntax; ShortOrigin is
+// what gnmic calls the origin of every element's commands.
+const (
+	Origin      = "signalbox_cli"
+	ShortOrigin = "cli"
+)
 
 // maxErrors is how many errors of one text are told.
 const maxErrors = 8
