@@ -8,6 +8,7 @@ import (
 
 	"github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/cmd/signalbox/internal/element"
+	"github.com/spf13/cobra"
 )
 
 func TestCutPath(t *testing.T) {
@@ -180,4 +181,23 @@ func TestUnknownCommands(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.args, got, tt.want)
 		}
 	}
+}
+
+// TestEveryCommandTellsHelp: a flag that two levels of commands have ends the
+// program when it is used.
+func TestEveryCommandTellsHelp(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		var out bytes.Buffer
+		root := rootCommand()
+		root.SetOut(&out)
+		root.SetArgs(append(strings.Fields(c.CommandPath())[1:], "--help"))
+		if err := root.Execute(); err != nil || !strings.Contains(out.String(), "Usage:") {
+			t.Errorf("%s --help: %v, %q", c.CommandPath(), err, &out)
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(rootCommand())
 }
