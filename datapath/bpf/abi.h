@@ -76,7 +76,8 @@ enum port_flags {
  * no bit for the PVID.
  */
 struct port_how {
-	__u32 flags;	/* enum port_flags */
+	__u16 flags;	/* enum port_flags */
+	__u16 version;	/* another one after each change of the port */
 	__u16 sw;	/* switch number, 0: none */
 	__u16 pvid;	/* VLAN of untagged frames, 0: they are dropped */
 } __attribute__((aligned(8)));

@@ -32,11 +32,10 @@ static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
 		return DROP_EGRESS_DOWN;
 	if (how.sw != sw)
 		return DROP_EGRESS_VLAN;
-	if (vlan == how.pvid)
-		return DROP_NONE;
-	if (!carries_tagged(port, vlan))
+	if (!carries(port, &how, vlan))
 		return DROP_EGRESS_VLAN;
-	act->tag = TAG_PRESENT | vlan;
+	if (vlan != how.pvid)
+		act->tag = TAG_PRESENT | vlan;
 	return DROP_NONE;
 }
 

@@ -29,6 +29,26 @@ static inline bool carries_tagged(const struct port *port, __u16 vlan)
 }
 
 /*
+ * carries is whether a port carries a VLAN. The element writes the port's two
+ * parts one after the other: where they do not fit together, the port has just
+ * changed and is looked at again, and `how` is what it is now.
+ */
+static inline bool carries(const struct port *port, struct port_how *how,
+			   __u16 vlan)
+{
+	for (__u32 i = 0; i < 4; i++) {
+		__u16 was = how->version;
+
+		if (vlan == how->pvid || carries_tagged(port, vlan))
+			return true;
+		*how = port_how(port);
+		if (how->version == was)
+			return false;
+	}
+	return false;
+}
+
+/*
  * vlan_classify finds the VLAN of a frame that comes in. A tag of VLAN 0 has
  * only a priority.
  */
@@ -45,9 +65,7 @@ vlan_classify(const struct frame *f, const struct port *port,
 	*vlan = vid;
 	if (!(how.flags & PORT_TRUNK))
 		return DROP_TAG_MISMATCH;
-	if (vid != how.pvid && !carries_tagged(port, vid))
-		return DROP_INGRESS_VLAN;
-	return DROP_NONE;
+	return carries(port, &how, vid) ? DROP_NONE : DROP_INGRESS_VLAN;
 }
 
 /* vlan_fid finds the filtering id of a VLAN of a switch. */

@@ -86,13 +86,14 @@ func (t Ports) Put(number uint16, p Port) error {
 	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)
 	how := v.How
 	how.Flags, how.Sw, how.Pvid = portFlags(p), p.Switch, p.PVID
+	how.Version++
 	storeWord(&v.How, how)
 	storeVLANs(v, &final)
 	t.o.newGeneration()
 	return nil
 }
 
-func portFlags(p Port) uint32 {
+func portFlags(p Port) uint16 {
 	var flags bpf.SwitchPortFlags
 	if p.Forwarding {
 		flags |= bpf.SwitchPortFlagsPORT_FORWARDING
@@ -103,7 +104,7 @@ func portFlags(p Port) uint32 {
 	if p.Trunk {
 		flags |= bpf.SwitchPortFlagsPORT_TRUNK
 	}
-	return uint32(flags)
+	return uint16(flags)
 }
 
 func storeVLANs(v *bpf.SwitchPort, set *spec.VLANSet) {
@@ -122,6 +123,7 @@ func (t Ports) Delete(number uint16) error {
 	v := &t.o.ports.values[number]
 	how := v.How
 	how.Flags, how.Sw, how.Pvid = 0, 0, 0
+	how.Version++
 	storeWord(&v.How, how)
 	atomic.StoreUint64(word(&v.Ifindex), 0)
 	storeVLANs(v, &spec.VLANSet{})

@@ -112,10 +112,11 @@ type SwitchGlobal struct {
 type SwitchPort struct {
 	_   structs.HostLayout
 	How struct {
-		_     structs.HostLayout
-		Flags uint32
-		Sw    uint16
-		Pvid  uint16
+		_       structs.HostLayout
+		Flags   uint16
+		Version uint16
+		Sw      uint16
+		Pvid    uint16
 	}
 	Ifindex uint32
 	Mtu     uint32
