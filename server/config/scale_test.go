@@ -12,9 +12,9 @@ import (
 	"github.com/signalbox/signalbox/server/config/journal"
 )
 
-// BenchmarkG22_SetOfManyLeaves is a Set of 10,000 leaves: descriptions and MTUs
-// of 5,000 interfaces, each leaf its own update, and the same as one replace of
-// everything.
+// BenchmarkG22_SetOfManyLeaves is a Set of 12,000 leaves of 4,000 interfaces, of
+// which 8,000 change: each leaf its own update, each interface one, all of it a
+// replace of the root, and as command text.
 func BenchmarkG22_SetOfManyLeaves(b *testing.B) {
 	for _, form := range []string{"leaves", "json", "replace", "commands"} {
 		b.Run(form, func(b *testing.B) {
@@ -40,8 +40,7 @@ func BenchmarkG22_SetOfManyLeaves(b *testing.B) {
 	}
 }
 
-// manyLeaves is a Set of 10,000 leaves, in one of several forms; round makes
-// its values differ.
+// manyLeaves is such a Set, in one of the forms; round makes its values differ.
 func manyLeaves(t testing.TB, form string, round int) *gpb.SetRequest {
 	const ports = 4000
 	var lines, text []string
