@@ -39,13 +39,22 @@ func authorize(ctx context.Context, c config.Change) error {
 // readers is the telemetry as each caller may read it.
 type readers struct{ engine *telemetry.Engine }
 
-// Get answers with what the caller may read.
+// Get answers with what the caller may read, in wire form: it is for sending, not
+// for looking into.
 func (r readers) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
 	limit, err := access.Readable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.engine.GetWithin(ctx, req, limit)
+	octets, err := r.engine.GetWithin(ctx, req, limit)
+	if err != nil {
+		return nil, err
+	}
+	// To protobuf these are fields that it does not know, which it sends as they
+	// are: nothing is encoded twice.
+	resp := new(gpb.GetResponse)
+	resp.ProtoReflect().SetUnknown(octets)
+	return resp, nil
 }
 
 // Subscribe serves what the caller may read.

@@ -168,14 +168,18 @@ func BenchmarkGet(b *testing.B) {
 			e := New(Options{})
 			e.Add(newPorts(1000))
 			fill(b, e, 1000)
-			path := protoPath(b, tt.path)
+			req := &gpb.GetRequest{Path: []*gpb.Path{protoPath(b, tt.path)}, Encoding: tt.enc}
+			octets := 0
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
-				if _, err := get(e, tt.enc, 0, path); err != nil {
+				answer, err := e.GetWithin(context.Background(), req, nil)
+				if err != nil {
 					b.Fatal(err)
 				}
+				octets = len(answer)
 			}
+			b.ReportMetric(float64(octets), "octets")
 			e.Close()
 		})
 	}

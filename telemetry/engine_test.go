@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,14 @@ func TestG9_AnswerTooLarge(t *testing.T) {
 	_, err := get(e, gpb.Encoding_PROTO, 0, paths...)
 	if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "Subscribe ONCE") {
 		t.Errorf("got %v, want ErrTooLarge that names Subscribe ONCE", err)
+	}
+	for i := range 100 {
+		publish(t, e, All, fmt.Sprintf("/interfaces/interface[name=eth%d]/state/oper-status=UP", i))
+	}
+	for _, enc := range []gpb.Encoding{gpb.Encoding_JSON_IETF, gpb.Encoding_PROTO, gpb.Encoding_ASCII} {
+		if _, err := get(e, enc, 0, protoPath(t, "/interfaces")); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("one path in %s: %v, want ErrTooLarge", enc, err)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
+	"github.com/signalbox/signalbox/telemetry/wire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -17,17 +18,23 @@ import (
 // container, or each entry of a list, is one value; in PROTO and ASCII it is
 // its leaves.
 //
-// A path that holds nothing is ErrNotFound; an answer beyond Options.GetBytes is
-// ErrTooLarge; schema.ErrInvalid and
-// schema.ErrUnimplemented are as Compile has them.
+// A path that holds nothing is ErrNotFound, an answer beyond Options.GetBytes
+// ErrTooLarge; schema.ErrInvalid and schema.ErrUnimplemented are as Compile has
+// them.
 func (e *Engine) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
-	return e.GetWithin(ctx, req, nil)
+	octets, err := e.GetWithin(ctx, req, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp := new(gpb.GetResponse)
+	return resp, proto.Unmarshal(octets, resp)
 }
 
 // GetWithin is Get for a reader who sees no more than a limit permits: the rest
 // is left out of what the paths stand for. A path that the limit does not admit
-// is ErrForbidden. nil permits all.
-func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *schema.Limit) (*gpb.GetResponse, error) {
+// is ErrForbidden. nil permits all. The answer is the wire form of a
+// GetResponse, and the caller's.
+func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *schema.Limit) ([]byte, error) {
 	if err := e.begin(); err != nil {
 		return nil, err
 	}
@@ -42,10 +49,13 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 	if commits, err := configOnly(req.GetExtension()); commits || err != nil {
 		return nil, fmt.Errorf("the config subscription extension is for Subscribe: %w", schema.ErrInvalid)
 	}
-	g := getter{e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit}
-	var err error
-	if g.enc, err = schema.EncodingOf(req.GetEncoding()); err != nil {
+	enc, err := schema.EncodingOf(req.GetEncoding())
+	if err != nil {
 		return nil, err
+	}
+	g := getter{
+		e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit, encoder: encoder{enc: enc},
+		frame: wire.NewFrame(req.GetPrefix().GetTarget(), e.opts.FrameBytes),
 	}
 	if g.keep, err = e.kept(req); err != nil {
 		return nil, err
@@ -54,33 +64,36 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 	if len(paths) == 0 {
 		paths = []*gpb.Path{nil}
 	}
-	resp, size := new(gpb.GetResponse), 0
 	for _, path := range paths {
-		n, err := g.notification(ctx, req, path)
-		if err != nil {
+		if err := g.notification(ctx, req, path); err != nil {
 			return nil, err
-		}
-		if size += proto.Size(n); size > e.opts.GetBytes {
-			return nil, fmt.Errorf("more than %d octets: %w", e.opts.GetBytes, ErrTooLarge)
 		}
 		if ctx.Err() != nil {
 			return nil, e.cause(ctx)
 		}
-		resp.Notification = append(resp.Notification, n)
 	}
-	return resp, nil
+	return g.answer, nil
 }
 
 // getter answers one Get.
 type getter struct {
+	encoder
 	e    *Engine
 	snap *snapshot
 	at   time.Time // when the answer was true
-	enc  schema.Encoding
 	kind gpb.GetRequest_DataType
 	keep func(*ocpath.Node) bool
 	// limit is what the reader may see.
 	limit *schema.Limit
+	// frame is the Notification that is made now, answer those before it: it is
+	// the same field in a GetResponse as in a SubscribeResponse.
+	frame  wire.Frame
+	answer []byte
+}
+
+// tooLarge reports that the answer and so many octets more are too large.
+func (g *getter) tooLarge(more int) bool {
+	return len(g.answer)+g.frame.Len()+more > g.e.opts.GetBytes
 }
 
 // kept gives the filter for the data type and models of a request.
@@ -123,37 +136,42 @@ func operational(n *ocpath.Node) bool {
 	return !applied
 }
 
-func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gpb.Path) (*gpb.Notification, error) {
+// notification adds the answer to one path.
+func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gpb.Path) error {
 	p, err := schema.Compile(req.GetPrefix(), path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := admit(g.limit, p, req.GetPrefix(), path); err != nil {
-		return nil, err
+		return err
 	}
 	leaves := p.Depth(depth(req.GetExtension())).Only(g.keep).Within(g.limit)
 	root, err := g.overlay(ctx, leaves)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n := new(gpb.Notification)
 	if g.enc == schema.JSON || g.enc == schema.JSONIETF {
-		g.values(root, leaves, n)
+		g.values(root, leaves)
 	} else {
-		g.leaves(root, leaves, n)
+		g.leaves(root, leaves)
 	}
-	if len(n.Update) == 0 {
+	if g.tooLarge(0) {
+		return fmt.Errorf("more than %d octets: %w", g.e.opts.GetBytes, ErrTooLarge)
+	}
+	if g.frame.Empty() {
 		text, err := schema.FormatProto(req.GetPrefix(), path)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return nil, fmt.Errorf("%s: %w", text, ErrNotFound)
+		return fmt.Errorf("%s: %w", text, ErrNotFound)
 	}
-	n.Timestamp = g.at.UnixNano()
-	if target := req.GetPrefix().GetTarget(); target != "" {
-		n.Prefix = &gpb.Path{Target: target}
+	octets := g.frame.Finish(g.at.UnixNano())
+	if g.answer == nil {
+		g.answer = octets
+	} else {
+		g.answer = append(g.answer, octets...)
 	}
-	return n, nil
+	return nil
 }
 
 // overlay gives the tree with the rows of the sources that are asked for, in a
@@ -200,38 +218,14 @@ func (t *tx) row(src *source, p schema.Pattern, keys []string, values []schema.V
 }
 
 // leaves adds an Update for each leaf.
-func (g *getter) leaves(root *entry, p schema.Pattern, n *gpb.Notification) {
-	paths := protoPaths{below: map[ocpath.ID][]*gpb.PathElem{}}
+func (g *getter) leaves(root *entry, p schema.Pattern) {
 	walk(root, p, func(e *entry, l *leaf) bool {
 		if g.kind == gpb.GetRequest_CONFIG && g.e.shapes[l.id].isKey && !g.e.shapes.configured(e) {
 			return true
 		}
-		n.Update = append(n.Update, &gpb.Update{
-			Path: paths.of(e.id, l.id),
-			Val:  l.value.Typed(ocpath.Get(l.id), g.enc),
-		})
-		return true
+		g.leaf(&g.frame, e.id, ocpath.Get(l.id), l.value)
+		return !g.tooLarge(0)
 	})
-}
-
-// protoPaths makes the paths of consecutive leaves of one entry out of elements
-// that they share.
-type protoPaths struct {
-	entry  *ident
-	prefix []*gpb.PathElem
-	below  map[ocpath.ID][]*gpb.PathElem // from the entry down to a node
-}
-
-func (p *protoPaths) of(id *ident, node ocpath.ID) *gpb.Path {
-	if p.entry != id {
-		p.entry, p.prefix = id, schema.ToProto(id.path(id.list)).Elem
-	}
-	below, ok := p.below[node]
-	if !ok {
-		below = schema.ToProto(id.path(node)).Elem[len(p.prefix):]
-		p.below[node] = below
-	}
-	return &gpb.Path{Elem: slices.Concat(p.prefix, below)}
 }
 
 // configured reports that an entry holds configuration besides its keys.
@@ -250,17 +244,15 @@ func (s shapes) configured(e *entry) bool {
 }
 
 // values adds an Update for each node that was asked for, with all below it.
-func (g *getter) values(root *entry, p schema.Pattern, n *gpb.Notification) {
-	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG}
+func (g *getter) values(root *entry, p schema.Pattern) {
+	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG, full: g.tooLarge}
 	asked(root, p, func(e *entry, node ocpath.ID) {
-		text := w.node(e, node)
-		if text == nil {
+		if g.tooLarge(0) {
 			return
 		}
-		val := &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: text}}
-		if g.enc == schema.JSONIETF {
-			val = &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: text}}
+		if text := w.node(e, node); text != nil {
+			g.scratch = schema.AppendJSONHead(g.scratch[:0], len(text), g.enc)
+			g.frame.SetBuffer(wire.AppendValueField(g.frame.Buffer(), e.id.prefix, e.id.suffix(node), g.scratch, text))
 		}
-		n.Update = append(n.Update, &gpb.Update{Path: schema.ToProto(e.id.path(node)), Val: val})
 	})
 }

@@ -44,10 +44,12 @@ type jsonWriter struct {
 	enc    schema.Encoding
 	keep   schema.Pattern // leaves to write; keys stand in every entry
 	config bool           // an entry that has only its keys is left away
+	full   func(int) bool // so many octets are too many: the rest is left away
 	buf    []byte
 }
 
-// node gives the value of a node in an entry, or nil where nothing is left.
+// node gives the value of a node in an entry, or nil where nothing is left. It
+// is valid until the next call.
 func (w *jsonWriter) node(e *entry, node ocpath.ID) []byte {
 	w.buf = w.buf[:0]
 	if n := ocpath.Get(node); n.IsLeaf() {
@@ -55,12 +57,13 @@ func (w *jsonWriter) node(e *entry, node ocpath.ID) []byte {
 		if !ok || !w.keep.Match(node, e.id.keys) || w.config && w.shapes[node].isKey && !w.shapes.configured(e) {
 			return nil
 		}
-		return l.value.AppendJSON(nil, n, w.enc)
+		w.buf = l.value.AppendJSON(w.buf, n, w.enc)
+		return w.buf
 	}
 	if !w.object(e, node, true) {
 		return nil
 	}
-	return slices.Clone(w.buf)
+	return w.buf
 }
 
 // object appends what an entry has below a node, and tells whether that is
@@ -154,7 +157,7 @@ func (w *jsonWriter) array(e *entry, n *ocpath.Node) (some bool) {
 			return true
 		}
 		some = true
-		return true
+		return !w.full(len(w.buf))
 	})
 	w.buf = append(w.buf, ']')
 	return some

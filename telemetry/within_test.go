@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/telemetry/schema"
+	"google.golang.org/protobuf/proto"
 )
 
 // limited builds a limit of lines "+path" and "-path".
@@ -53,7 +54,11 @@ func TestG42_GetWithin(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			req := &gpb.GetRequest{Path: []*gpb.Path{protoPath(t, tt.path)}, Encoding: tt.enc}
-			resp, err := e.GetWithin(t.Context(), req, limited(tt.rules...))
+			octets, err := e.GetWithin(t.Context(), req, limited(tt.rules...))
+			resp := new(gpb.GetResponse)
+			if err := proto.Unmarshal(octets, resp); err != nil {
+				t.Fatal(err)
+			}
 			if tt.want == nil {
 				if !errors.Is(err, ErrForbidden) || !strings.HasPrefix(err.Error(), tt.path) {
 					t.Fatalf("got %v, %v; want the path as forbidden", lines(resp), err)

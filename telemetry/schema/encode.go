@@ -119,42 +119,15 @@ func appendNested(dst []byte, field protowire.Number, body func([]byte) []byte) 
 	return dst
 }
 
-// Typed is the value of a leaf as a protobuf message.
-func (v Value) Typed(leaf *ocpath.Node, enc Encoding) *gpb.TypedValue {
-	switch enc {
-	case JSON:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: v.AppendJSON(nil, leaf, enc)}}
-	case JSONIETF:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: v.AppendJSON(nil, leaf, enc)}}
-	case ASCII:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: v.String()}}
+// AppendJSONHead appends what stands before a JSON text of so many octets in
+// the wire form of a gnmi.TypedValue that holds it. enc is JSON or JSONIETF.
+func AppendJSONHead(dst []byte, size int, enc Encoding) []byte {
+	field := protowire.Number(fieldJSON)
+	if enc == JSONIETF {
+		field = fieldJSONIETF
 	}
-	return v.scalar()
-}
-
-// scalar is what appendScalar appends, as a message.
-func (v Value) scalar() *gpb.TypedValue {
-	switch v.kind {
-	case String, Enum:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: v.str}}
-	case Uint:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: v.num}}
-	case Int:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: int64(v.num)}}
-	case Bool, Empty:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: v.kind == Empty || v.num != 0}}
-	case Decimal:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: v.float()}}
-	case Binary:
-		return &gpb.TypedValue{Value: &gpb.TypedValue_BytesVal{BytesVal: []byte(v.str)}}
-	case List:
-		list := &gpb.ScalarArray{Element: make([]*gpb.TypedValue, len(v.list))}
-		for i, e := range v.list {
-			list.Element[i] = e.scalar()
-		}
-		return &gpb.TypedValue{Value: &gpb.TypedValue_LeaflistVal{LeaflistVal: list}}
-	}
-	return new(gpb.TypedValue)
+	dst = protowire.AppendTag(dst, field, protowire.BytesType)
+	return protowire.AppendVarint(dst, uint64(size))
 }
 
 // AppendJSON appends the value of a leaf as JSON: by RFC 7951 for JSONIETF,

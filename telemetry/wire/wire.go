@@ -101,6 +101,23 @@ func AppendUpdateField(dst, update []byte, duplicates uint32) []byte {
 	return dst
 }
 
+// AppendValueField appends an Update as a field of a Notification: the path as
+// in AppendUpdate, and the wire form of a TypedValue in two pieces, so that a
+// large one is copied once.
+func AppendValueField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S, head, body []byte) []byte {
+	path, value := len(prefix)+len(suffix), len(head)+len(body)
+	dst = protowire.AppendTag(dst, notificationUpdate, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(SizeUpdate(path, value)))
+	dst = protowire.AppendTag(dst, updatePath, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(path))
+	dst = append(dst, prefix...)
+	dst = append(dst, suffix...)
+	dst = protowire.AppendTag(dst, updateVal, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(value))
+	dst = append(dst, head...)
+	return append(dst, body...)
+}
+
 // AppendDeleteField appends the path of what went as a field of a
 // Notification, in the same two pieces as AppendUpdate's.
 func AppendDeleteField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S) []byte {
