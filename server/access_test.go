@@ -234,6 +234,7 @@ func TestG41_Guessing(t *testing.T) {
 				wrong.Add(1)
 			case codes.ResourceExhausted:
 				throttled.Add(1)
+			case codes.DeadlineExceeded: // waited for a turn: checks are slow under the race detector
 			default:
 				other.Add(1)
 			}
@@ -244,7 +245,7 @@ func TestG41_Guessing(t *testing.T) {
 		wantCode(t, "the known collector meanwhile", err, codes.OK)
 	}
 	all.Wait()
-	if other.Load() > 0 || wrong.Load() == 0 || wrong.Load() > 100 {
+	if other.Load() > 0 || throttled.Load() == 0 || wrong.Load() == 0 || wrong.Load() > 100 {
 		t.Errorf("%d were wrong, %d throttled, %d something else", wrong.Load(), throttled.Load(), other.Load())
 	}
 	if lines := strings.Count(said.String(), "call refused"); lines == 0 || lines > 4 {
