@@ -57,6 +57,10 @@ test-clients: build clients ## gnmic and grpcurl against the element (root)
 test-readme: build ## run the sessions that the README shows (root)
 	SIGNALBOX_GNMIC=$(wildcard $(GNMIC)) $(GO) test -count 1 -v -timeout 5m ./integration/readme
 
+.PHONY: conformance
+conformance: build ## run the tests that prove what the gNMI service does; write server/gnmi/CONFORMANCE.md (root)
+	$(GO) run ./integration/conformance
+
 .PHONY: bench
 bench: build ## measure the element beside baselines; print a table (root, ten minutes)
 	$(GOBUILD) -o bin/bench ./integration/bench
@@ -68,11 +72,11 @@ generate: need-go ## make gen/ again from the YANG models and the C of the switc
 	$(GO) generate ./gen/bpf
 
 .PHONY: lint
-lint: need-go ## format, vet, staticcheck, import graph
+lint: need-go ## format, vet, staticcheck, import graph, freshness of the conformance page
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) test ./integration/imports
+	$(GO) test ./integration/imports ./integration/conformance
 
 .PHONY: clients
 clients: $(GNMIC) $(GRPCURL) $(GNMI_CLI) ## build gnmic, grpcurl and gnmi_cli (eight minutes the first time)
