@@ -11,19 +11,22 @@ import (
 // their source has not told of it.
 const maxTold = 4096
 
-// restore is a look at a source after the published part of a list entry went:
-// the entry was told to be gone, and what the source still has of it must be
-// told again.
+// restore is a look at a source after the published part of list entries went:
+// they were told to be gone, and what the source still has of them must be told
+// again. There is one for all entries that went at once, since a look at a
+// source costs about as much for one entry as for all.
 type restore struct {
 	src  *source
-	path schema.Path
+	keys []string // what the entries have in common, "" where they differ
+	gone subtrees
 	rec  *recorder
 }
 
-// orphans finds the entries among what went of which an event source may still
+// orphans finds the entries among what went of which event sources may still
 // have rows. The caller holds mu.
-func (e *Engine) orphans(changes []*change) []restore {
-	var all []restore
+func (e *Engine) orphans(changes []*change) []*restore {
+	var all []*restore
+	of := map[*source]*restore{}
 	for _, c := range changes {
 		if !c.gone {
 			continue
@@ -32,16 +35,52 @@ func (e *Engine) orphans(changes []*change) []restore {
 			if !src.events || !src.touches(c.node) {
 				continue
 			}
-			path := c.id.path(c.node)
-			rec := &recorder{}
-			e.recorders[rec] = struct{}{}
-			all = append(all, restore{src, path, rec})
+			r := of[src]
+			if r == nil {
+				r = &restore{src: src, gone: subtrees{}, rec: &recorder{}}
+				e.recorders[r.rec] = struct{}{}
+				of[src], all = r, append(all, r)
+			}
+			r.add(c, e.shapes[src.list].keys)
 			if c.node == src.list {
 				e.tell(c.id.name)
 			}
 		}
 	}
 	return all
+}
+
+// add takes a subtree that went into a look at a source whose rows have so many
+// keys.
+func (r *restore) add(c *change, keys int) {
+	if r.keys == nil {
+		r.keys = make([]string, keys)
+		copy(r.keys, c.id.keys)
+	}
+	for i := range r.keys {
+		if i >= len(c.id.keys) || r.keys[i] != c.id.keys[i] {
+			r.keys[i] = ""
+		}
+	}
+	r.gone.add(c)
+}
+
+// subtrees are nodes that went with all below them, by the name of the entry
+// that held them.
+type subtrees map[string][]ocpath.ID
+
+func (s subtrees) add(c *change) { s[c.id.name] = append(s[c.id.name], c.node) }
+
+// hold reports that a row of a list is in one of the subtrees.
+func (s subtrees) hold(row *ident) bool {
+	for id := row; id != nil; id = id.parent {
+		for _, node := range s[id.name] {
+			if row.list >= node && row.list < ocpath.Get(node).End {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tell remembers that an entry was told to be gone. The caller holds mu.
@@ -53,7 +92,7 @@ func (e *Engine) tell(name string) {
 }
 
 // restoreAll starts the looks at the sources. The caller holds mu.
-func (e *Engine) restoreAll(all []restore) {
+func (e *Engine) restoreAll(all []*restore) {
 	if len(all) == 0 {
 		return
 	}
@@ -73,13 +112,14 @@ func (e *Engine) restoreAll(all []restore) {
 
 // restore tells of the rows that a source still has, but for those that were
 // told of meanwhile.
-func (e *Engine) restore(r restore) {
-	keys := make([]string, e.shapes[r.src.list].keys)
-	copy(keys, r.path.Keys)
+func (e *Engine) restore(r *restore) {
 	ids := idents{root: &ident{list: ocpath.Root}}
 	var changes []*change
-	at, err := r.src.Read(e.ctx, keys, func(keys []string, values []schema.Value) error {
+	at, err := r.src.Read(e.ctx, r.keys, func(keys []string, values []schema.Value) error {
 		id := ids.row(r.src.list, keys)
+		if !r.gone.hold(id) {
+			return nil
+		}
 		for i, leaf := range r.src.leaves {
 			if values[i].Valid() {
 				changes = append(changes, &change{id: id, node: leaf, value: values[i]})
@@ -92,13 +132,14 @@ func (e *Engine) restore(r restore) {
 	delete(e.recorders, r.rec)
 	if err != nil {
 		if e.ctx.Err() == nil {
-			e.opts.Log.Error("read what is left of an entry", "source", r.src.name(), "path", r.path.String(), "err", err)
+			e.opts.Log.Error("read what is left of entries that went", "source", r.src.name(), "err", err)
 		}
 		return
 	}
+	told := about(r.src, r.rec.changes)
 	changes = slices.DeleteFunc(changes, func(c *change) bool {
 		c.time = nanoseconds(at)
-		return slices.ContainsFunc(r.rec.changes, func(by *change) bool { return by.about(c.id, r.src) })
+		return told(c.id)
 	})
 	for _, c := range changes {
 		delete(e.told, c.id.name)
@@ -106,10 +147,20 @@ func (e *Engine) restore(r restore) {
 	e.spread(changes)
 }
 
-// about reports that a change told of a row of a source, or of all around it.
-func (c *change) about(row *ident, src *source) bool {
-	if c.gone {
-		return row.path(src.list).Within(c.id.path(c.node)) || c.id.name == row.name && src.touches(c.node)
+// about gives what tells of a row of a source whether any of the changes is of
+// it, or of all around it.
+func about(src *source, changes []*change) func(row *ident) bool {
+	rows, gone := map[string]struct{}{}, subtrees{}
+	for _, c := range changes {
+		if c.gone {
+			gone.add(c)
+		}
+		if src.touches(c.node) {
+			rows[c.id.name] = struct{}{}
+		}
 	}
-	return c.id.name == row.name && src.touches(c.node)
+	return func(row *ident) bool {
+		_, itself := rows[row.name]
+		return itself || gone.hold(row)
+	}
 }

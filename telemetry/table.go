@@ -143,8 +143,12 @@ func (t *table) lost(r *row, column int) bool {
 func (t *table) removals(less []*row, told []*change, shapes shapes, published *entry) []*change {
 	now := t.at.UnixNano()
 	var gone []*change
+	if len(less) == 0 {
+		return nil
+	}
+	toldOf := about(t.src, told)
 	for _, r := range less {
-		if slices.ContainsFunc(told, func(by *change) bool { return by.about(r.id, t.src) }) {
+		if toldOf(r.id) {
 			continue
 		}
 		for _, node := range t.removed(shapes, published, r) {
