@@ -44,12 +44,13 @@ type Client struct {
 	conn    *grpc.ClientConn
 	gnmi    gpb.GNMIClient
 	address string
+	plain   bool // speaks plain text
 	last    *lastError
 }
 
 // Dial prepares the connection; it is made at the first call.
 func Dial(o Options) (*Client, error) {
-	c := &Client{address: o.Address, last: &lastError{}}
+	c := &Client{address: o.Address, plain: o.Insecure, last: &lastError{}}
 	transport, err := o.credentials()
 	if err != nil {
 		return nil, err

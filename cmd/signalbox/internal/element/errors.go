@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"google.golang.org/grpc/codes"
@@ -30,6 +31,9 @@ func (c *Client) explain(err error) error {
 	case codes.Unavailable:
 		if cause := c.last.get(); cause != nil {
 			return c.unreachable(cause)
+		}
+		if c.plain && strings.Contains(s.Message(), "server preface") { // it hung up on the first octets
+			return fmt.Errorf("the element at %s does not speak plain text: leave --insecure away", c.address)
 		}
 		return fmt.Errorf("the element at %s went away: %s", c.address, s.Message())
 	case codes.Canceled:
