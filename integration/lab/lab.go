@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -112,10 +113,22 @@ func firstPing(ctx context.Context, from, to *host) (took time.Duration, err err
 	return took, errors.Join(err, ctx.Err())
 }
 
+// pingHint is how to ping from one host to another, with what that needs where
+// it is missing.
+func pingHint() string {
+	hint := "sudo ip netns exec sbx-h1 ping 10.0.0.3"
+	for command, pkg := range map[string]string{"ip": "iproute2", "ping": "iputils-ping"} {
+		if _, err := exec.LookPath(command); err != nil {
+			hint += "    # needs: apt-get install " + pkg
+		}
+	}
+	return hint
+}
+
 // hints prints what to try.
 func (l *lab) hints() {
 	ca := element.Options{StateDir: l.stateDir()}.Certificate()
-	fmt.Fprintln(l.out, strings.NewReplacer("{address}", l.address, "{ca}", ca, "{signalbox}", l.binary).Replace(`
+	fmt.Fprintln(l.out, strings.NewReplacer("{address}", l.address, "{ca}", ca, "{signalbox}", l.binary, "{ping}", pingHint()).Replace(`
 The switch is up. In another terminal:
 
   export SIGNALBOX_ADDRESS={address} SIGNALBOX_CA={ca}
@@ -123,7 +136,7 @@ The switch is up. In another terminal:
   {signalbox} show fdb
   {signalbox} watch --mode sample --interval 1s /interfaces/interface/state/counters/in-pkts
   {signalbox} set /interfaces/interface[name=port3]/ethernet/switched-vlan/config/access-vlan 10
-  sudo ip netns exec sbx-h1 ping 10.0.0.3
+  {ping}
 
 The same with gnmic (https://gnmic.openconfig.net, or "make clients"):
 
