@@ -90,10 +90,11 @@ func (s *Service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetRespons
 // not have avoided is logged here, once.
 func (s *Service) failed(ctx context.Context, rpc string, err error) error {
 	st := Status(err)
+	var unsent *sendError
 	level := slog.LevelDebug
 	switch {
 	case errors.Is(err, telemetry.ErrClosed): // the end of the element, not a fault
-	case st.Code() == codes.Unavailable && ctx.Err() != nil: // the client went while it was sent something
+	case st.Code() == codes.Unavailable && errors.As(err, &unsent): // the client went
 	case st.Code() == codes.Internal, st.Code() == codes.Unavailable, st.Code() == codes.Unknown:
 		level = slog.LevelError
 	}

@@ -116,9 +116,7 @@ func TestClientThatWentIsNoFault(t *testing.T) {
 	var text bytes.Buffer
 	service := New(script{}, script{}, nil, slog.New(slog.NewTextHandler(&text, nil)))
 	closing := status.Error(codes.Unavailable, "transport is closing")
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := service.failed(gone, "Subscribe", closing); status.Code(err) != codes.Unavailable || text.Len() > 0 {
+	if err := service.failed(t.Context(), "Subscribe", &sendError{closing}); status.Code(err) != codes.Unavailable || text.Len() > 0 {
 		t.Errorf("%v is logged as %s", err, &text)
 	}
 	if _ = service.failed(t.Context(), "Set", closing); !strings.Contains(text.String(), "level=ERROR") {

@@ -30,7 +30,12 @@ func (s *Service) Subscribe(stream grpc.BidiStreamingServer[gpb.SubscribeRequest
 	polls := make(chan struct{})
 	s.readers.Go(func() { readPolls(ctx, cancel, stream, list.GetMode(), polls) })
 
-	err = s.telemetry.Subscribe(ctx, first, polls, func(frame []byte) error { return stream.SendMsg(Frame(frame)) })
+	err = s.telemetry.Subscribe(ctx, first, polls, func(frame []byte) error {
+		if err := stream.SendMsg(Frame(frame)); err != nil {
+			return &sendError{err}
+		}
+		return nil
+	})
 	var broken *protocolError
 	if cause := context.Cause(ctx); errors.As(cause, &broken) {
 		err = cause
@@ -40,6 +45,11 @@ func (s *Service) Subscribe(stream grpc.BidiStreamingServer[gpb.SubscribeRequest
 	}
 	return nil
 }
+
+// sendError is why something could not be sent: mostly, that the client went.
+type sendError struct{ error }
+
+func (e *sendError) Unwrap() error { return e.error }
 
 // readPolls takes the client's later messages until the RPC ends. What the
 // client may not send ends the RPC through cancel. polls is closed when the
