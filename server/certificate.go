@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/signalbox/signalbox/server/file"
 )
 
 // selfMadeLifetime is how long a certificate made at first start is valid. It
@@ -76,10 +78,10 @@ func makeCertificate(certFile, keyFile string, names []string, now time.Time) er
 	if err := os.Remove(keyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("tls: %w", err)
 	}
-	if err := replaceFile(certFile, pemOf("CERTIFICATE", der), 0o644); err != nil {
+	if err := file.Replace(certFile, pemOf("CERTIFICATE", der), 0o644); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	if err := replaceFile(keyFile, pemOf("PRIVATE KEY", keyDER), 0o600); err != nil {
+	if err := file.Replace(keyFile, pemOf("PRIVATE KEY", keyDER), 0o600); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
 	return nil
@@ -125,24 +127,6 @@ func certificateNames(hostname, listenHost string) []string {
 
 func pemOf(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
-
-// replaceFile writes a file so that a reader, also one after a crash, finds the
-// old content or the new one.
-func replaceFile(name string, content []byte, mode fs.FileMode) error {
-	temp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(content)
-	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return nil
 }
 
 // fingerprint is the SHA-256 of a certificate as openssl(1) prints it.

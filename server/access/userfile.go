@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/signalbox/signalbox/server/file"
 )
 
 // The files, below the element's state folder.
@@ -102,7 +104,7 @@ func edit(stateDir string, change func(*users) error) (err error) {
 	if err := change(u); err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(stateDir, UsersFile), u.format()); err != nil {
+	if err := file.Replace(filepath.Join(stateDir, UsersFile), u.format(), 0o600); err != nil {
 		return err
 	}
 	return folder.Sync()
@@ -118,19 +120,4 @@ func openFolder(stateDir string) (*os.File, error) {
 		return nil, err
 	}
 	return os.Open(path)
-}
-
-func replaceFile(path string, content []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".users.") // with mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(content)
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return nil
 }
