@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -120,7 +121,7 @@ func (f *Found) assemble() {
 		f.chain(name, document)
 	}
 	slices.SortStableFunc(f.Versions, func(a, b Version) int {
-		return -compare(a.last, b.last)
+		return -cmp.Compare(a.last, b.last)
 	})
 	f.addAlone(referenced)
 }
@@ -190,16 +191,6 @@ func (f *Found) addAlone(referenced map[string]bool) {
 }
 
 func (f *Found) add(v Version) { f.Versions = append(f.Versions, v) }
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
 
 // Continue begins to write after the version that the reader took, nil for
 // none. Where the files are as they were left, it appends to them; else it

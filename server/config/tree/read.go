@@ -3,6 +3,7 @@ package tree
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -144,13 +145,7 @@ func compareKey(a, b string) int {
 	if digits(a) && digits(b) && len(a) != len(b) {
 		return len(a) - len(b)
 	}
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return strings.Compare(a, b)
 }
 
 func digits(s string) bool {
