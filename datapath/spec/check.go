@@ -1,6 +1,9 @@
 package spec
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Invalid is what is wanted but cannot be: it names the object, so that a
 // caller finds the path of what was configured. Fields that do not matter are
@@ -52,10 +55,23 @@ func (p *Port) Check() error {
 		return fail("mac address %s is a group's", p.MAC)
 	case p.HoldUp < 0 || p.HoldDown < 0:
 		return fail("hold-time below zero")
-	case p.Switched == nil:
-		return nil
+	case p.Aggregate != nil && p.Member != nil:
+		return fail("an aggregate cannot be a member of another one")
+	case p.Member != nil && p.Switched != nil:
+		return fail("a member of aggregate %s cannot be a switch port itself: configure the VLANs of %s", p.Member.Aggregate, p.Member.Aggregate)
+	case p.Member != nil && (p.Member.Aggregate == "" || p.Member.Aggregate == p.Name):
+		return fail("want the name of another interface, an aggregate, to be a member of")
+	case p.Aggregate != nil && !p.MAC.IsZero():
+		return fail("an aggregate has no address of its own")
 	}
-	return p.Switched.check(p.Name)
+	var errs []error
+	if p.Aggregate != nil {
+		errs = append(errs, p.Aggregate.check(p.Name))
+	}
+	if p.Switched != nil {
+		errs = append(errs, p.Switched.check(p.Name))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Switched) check(port string) error {

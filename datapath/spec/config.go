@@ -65,6 +65,12 @@ type Port struct {
 	// Switched makes the interface a port of a switch; nil leaves its frames
 	// to the host.
 	Switched *Switched
+	// Aggregate makes it a link aggregation group, which has no interface in
+	// the kernel; nil for an interface.
+	Aggregate *Aggregate
+	// Member makes the interface a member of an aggregate; Switched is then
+	// nil.
+	Member *Member
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).
@@ -88,6 +94,9 @@ type Switched struct {
 	// AllVLANs lets a trunk carry each VLAN that exists on its switch
 	// (an empty trunk-vlans); Tagged is then empty.
 	AllVLANs bool
+	// NoTeaming keeps an address that is at another port from moving to this
+	// one: the port's guest is not a team of several ports.
+	NoTeaming bool
 }
 
 // Switch is what is wanted of one layer-2 virtual switch.

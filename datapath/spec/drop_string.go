@@ -24,6 +24,11 @@ var dropReasons = [NumDropReasons]struct {
 	DropEgressDown:      {"EGRESS_DOWN", 518},
 	DropTooBig:          {"TOO_BIG", 262},
 	DropTransmit:        {"TRANSMIT", 519},
+
+	DropLAGInactive:      {"LAG_INACTIVE", 520},
+	DropLAGDuplicate:     {"LAG_DUPLICATE", 521},
+	DropLAGReflection:    {"LAG_REFLECTION", 522},
+	DropAddressElsewhere: {"ADDRESS_ELSEWHERE", 523},
 }
 
 // String is the reason in the words of signalbox-switch-port:drop-reason;

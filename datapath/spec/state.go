@@ -46,6 +46,7 @@ const (
 	KindVeth             // one end of a veth pair: frames go straight to the peer
 	KindTAP              // a virtual machine's tap
 	KindNIC              // anything else that carries Ethernet
+	KindLAG              // a link aggregation group
 )
 
 // String is the kind in the words of signalbox-switch-port.
@@ -57,6 +58,8 @@ func (k PortKind) String() string {
 		return "TAP"
 	case KindNIC:
 		return "NIC"
+	case KindLAG:
+		return "LAG"
 	}
 	return "UNKNOWN"
 }
@@ -91,6 +94,10 @@ type Interface struct {
 	HoldUp, HoldDown time.Duration
 	// Port is set while the interface is a switch port in the datapath.
 	Port *PortState
+	// Aggregate is set for a link aggregation group: Present is then true and
+	// Index zero. Member is set for a member of one.
+	Aggregate *AggregateState
+	Member    *MemberState
 }
 
 // PortState is a switch port as the datapath's own maps have it.
