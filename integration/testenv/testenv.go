@@ -4,6 +4,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox/signalbox/integration/debian"
 	"github.com/signalbox/signalbox/integration/topology"
 )
 
@@ -114,4 +116,17 @@ func Within(t testing.TB, bound time.Duration, condition func() error) {
 		}
 		time.Sleep(5 * time.Millisecond) // between two looks at the condition
 	}
+}
+
+// Packages unpacks Debian packages; a test that they cannot be had for is
+// skipped with the reason, and in CI it fails.
+func Packages(t testing.TB, s debian.Set) *debian.Root {
+	t.Helper()
+	root, err := debian.Unpack(t.Context(), s)
+	if errors.Is(err, debian.ErrUnavailable) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
