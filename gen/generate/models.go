@@ -23,15 +23,20 @@ const (
 )
 
 // served names the upstream modules the element serves; they and the modules
-// they import are read.
+// they import are read. Of openconfig-qos only the container at the root is
+// left by the deviations, so that a client learns that there is nothing.
 var served = []string{
+	"release/models/interfaces/openconfig-if-aggregate.yang",
 	"release/models/interfaces/openconfig-if-ethernet.yang",
 	"release/models/interfaces/openconfig-if-rates.yang",
+	"release/models/interfaces/openconfig-if-sdn-ext.yang",
 	"release/models/interfaces/openconfig-interfaces.yang",
+	"release/models/lacp/openconfig-lacp.yang",
 	"release/models/network-instance/openconfig-network-instance.yang",
 	"release/models/platform/openconfig-platform-cpu.yang",
 	"release/models/platform/openconfig-platform-port.yang",
 	"release/models/platform/openconfig-platform.yang",
+	"release/models/qos/openconfig-qos.yang",
 	"release/models/system/openconfig-system-grpc.yang",
 	"release/models/system/openconfig-system.yang",
 	"release/models/vlan/openconfig-vlan.yang",

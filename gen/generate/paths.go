@@ -112,6 +112,9 @@ func shape(n *node) []string {
 	if !n.entry.ReadOnly() {
 		fields = append(fields, "Config: true")
 	}
+	if n.atomic() {
+		fields = append(fields, "Atomic: true")
+	}
 	return fields
 }
 

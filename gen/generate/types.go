@@ -99,6 +99,12 @@ func identityValues(y *yang.YangType) []value {
 	return values
 }
 
+// events lists counters that count what happens rarely, and that are told when
+// it does. A prefix that ends in "/" stands for all below.
+var events = []string{
+	"/interfaces/interface/aggregation/teaming/state/",
+}
+
 // sampled lists, beside the counters, the leaves that change by themselves:
 // gauges and clocks. A prefix that ends in "/" stands for all below.
 var sampled = []string{
@@ -108,6 +114,9 @@ var sampled = []string{
 	"/network-instances/network-instance/fdb/mac-table/entries/entry/state/age",
 	"/network-instances/network-instance/fdb/state/dynamic-entries",
 	"/system/cpus/cpu/state/",
+	"/system/grpc-servers/grpc-server/subscriptions/state/",
+	"/system/grpc-servers/grpc-server/subscriptions/subscription/state/counters/",
+	"/system/grpc-servers/grpc-server/subscriptions/subscription/state/queue/",
 	"/system/memory/state/",
 	"/system/processes/process/state/cpu-",
 	"/system/processes/process/state/memory-",
@@ -120,16 +129,32 @@ func classOf(n *node) string {
 	if !n.leaf() || !n.entry.ReadOnly() || n.key() || n.index() {
 		return "Event"
 	}
+	path := n.path()
+	hasPrefix := func(prefix string) bool { return strings.HasPrefix(path, prefix) }
+	if n.inAtomic() || slices.ContainsFunc(events, hasPrefix) {
+		return "Event"
+	}
 	if strings.HasPrefix(n.entry.Type.Name, "counter") || strings.Contains(n.entry.Type.Name, ":counter") {
 		return "Sample"
 	}
-	path := n.path()
-	for _, prefix := range sampled {
-		if strings.HasPrefix(path, prefix) {
-			return "Sample"
-		}
+	if slices.ContainsFunc(sampled, hasPrefix) {
+		return "Sample"
 	}
 	return "Event"
+}
+
+// atomic reports a node whose leaves are updated together
+// (openconfig-extensions:telemetry-atomic).
+func (n *node) atomic() bool {
+	return n.entry != nil && slices.ContainsFunc(n.entry.Exts, func(e *yang.Statement) bool {
+		return strings.HasSuffix(e.Keyword, ":telemetry-atomic")
+	})
+}
+
+// inAtomic reports a node that is atomic or below one that is. What is updated
+// together is told together, so none of it is sampled by itself.
+func (n *node) inAtomic() bool {
+	return n != nil && (n.atomic() || n.parent.inAtomic())
 }
 
 // key reports the key leaf of a list.

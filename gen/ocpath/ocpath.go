@@ -84,6 +84,10 @@ type Node struct {
 	Kind   Kind
 	// Config is false for what only the element tells (config false).
 	Config bool
+	// Atomic says of a container or list entry that all below it is updated
+	// together (openconfig-extensions:telemetry-atomic), and is told in one
+	// notification that takes the place of what it told before.
+	Atomic bool
 	Class  Class
 	Type   Type
 	// Union lists the member types of a union, each once, in the order of the
