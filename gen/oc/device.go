@@ -13,7 +13,9 @@ import (
 type Device struct {
 	Components       *OpenconfigPlatform_Components              `path:"components" module:"openconfig-platform"`
 	Interfaces       *OpenconfigInterfaces_Interfaces            `path:"interfaces" module:"openconfig-interfaces"`
+	Lacp             *OpenconfigLacp_Lacp                        `path:"lacp" module:"openconfig-lacp"`
 	NetworkInstances *OpenconfigNetworkInstance_NetworkInstances `path:"network-instances" module:"openconfig-network-instance"`
+	Qos              *OpenconfigQos_Qos                          `path:"qos" module:"openconfig-qos"`
 	System           *OpenconfigSystem_System                    `path:"system" module:"openconfig-system"`
 }
 
@@ -42,6 +44,16 @@ func (t *Device) GetOrCreateInterfaces() *OpenconfigInterfaces_Interfaces {
 	return t.Interfaces
 }
 
+// GetOrCreateLacp retrieves the value of the Lacp field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreateLacp() *OpenconfigLacp_Lacp {
+	if t.Lacp != nil {
+		return t.Lacp
+	}
+	t.Lacp = &OpenconfigLacp_Lacp{}
+	return t.Lacp
+}
+
 // GetOrCreateNetworkInstances retrieves the value of the NetworkInstances field
 // or returns the existing field if it already exists.
 func (t *Device) GetOrCreateNetworkInstances() *OpenconfigNetworkInstance_NetworkInstances {
@@ -50,6 +62,16 @@ func (t *Device) GetOrCreateNetworkInstances() *OpenconfigNetworkInstance_Networ
 	}
 	t.NetworkInstances = &OpenconfigNetworkInstance_NetworkInstances{}
 	return t.NetworkInstances
+}
+
+// GetOrCreateQos retrieves the value of the Qos field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreateQos() *OpenconfigQos_Qos {
+	if t.Qos != nil {
+		return t.Qos
+	}
+	t.Qos = &OpenconfigQos_Qos{}
+	return t.Qos
 }
 
 // GetOrCreateSystem retrieves the value of the System field
@@ -82,12 +104,32 @@ func (t *Device) GetInterfaces() *OpenconfigInterfaces_Interfaces {
 	return nil
 }
 
+// GetLacp returns the value of the Lacp struct pointer
+// from Device. If the receiver or the field Lacp is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetLacp() *OpenconfigLacp_Lacp {
+	if t != nil && t.Lacp != nil {
+		return t.Lacp
+	}
+	return nil
+}
+
 // GetNetworkInstances returns the value of the NetworkInstances struct pointer
 // from Device. If the receiver or the field NetworkInstances is nil, nil
 // is returned such that the Get* methods can be safely chained.
 func (t *Device) GetNetworkInstances() *OpenconfigNetworkInstance_NetworkInstances {
 	if t != nil && t.NetworkInstances != nil {
 		return t.NetworkInstances
+	}
+	return nil
+}
+
+// GetQos returns the value of the Qos struct pointer
+// from Device. If the receiver or the field Qos is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetQos() *OpenconfigQos_Qos {
+	if t != nil && t.Qos != nil {
+		return t.Qos
 	}
 	return nil
 }

@@ -605,6 +605,37 @@ const (
 	IETFInterfaces_InterfaceType_xboxWireless E_IETFInterfaces_InterfaceType = 286
 )
 
+// E_OpenconfigIfAggregate_AggregationType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigIfAggregate_AggregationType. An additional value named
+// OpenconfigIfAggregate_AggregationType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigIfAggregate_AggregationType int64
+
+// IsYANGGoEnum ensures that OpenconfigIfAggregate_AggregationType implements the yang.GoEnum
+// interface. This ensures that OpenconfigIfAggregate_AggregationType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigIfAggregate_AggregationType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigIfAggregate_AggregationType.
+func (E_OpenconfigIfAggregate_AggregationType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigIfAggregate_AggregationType.
+func (e E_OpenconfigIfAggregate_AggregationType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigIfAggregate_AggregationType")
+}
+
+const (
+	// OpenconfigIfAggregate_AggregationType_UNSET corresponds to the value UNSET of OpenconfigIfAggregate_AggregationType
+	OpenconfigIfAggregate_AggregationType_UNSET E_OpenconfigIfAggregate_AggregationType = 0
+	// OpenconfigIfAggregate_AggregationType_LACP corresponds to the value LACP of OpenconfigIfAggregate_AggregationType
+	OpenconfigIfAggregate_AggregationType_LACP E_OpenconfigIfAggregate_AggregationType = 1
+	// OpenconfigIfAggregate_AggregationType_STATIC corresponds to the value STATIC of OpenconfigIfAggregate_AggregationType
+	OpenconfigIfAggregate_AggregationType_STATIC E_OpenconfigIfAggregate_AggregationType = 2
+)
+
 // E_OpenconfigIfEthernet_ETHERNET_SPEED is a derived int64 type which is used to represent
 // the enumerated node OpenconfigIfEthernet_ETHERNET_SPEED. An additional value named
 // OpenconfigIfEthernet_ETHERNET_SPEED_UNSET is added to the enumeration which is used as
@@ -768,6 +799,130 @@ const (
 	OpenconfigInterfaces_Interfaces_Interface_State_OperStatus_NOT_PRESENT E_OpenconfigInterfaces_Interfaces_Interface_State_OperStatus = 7
 	// OpenconfigInterfaces_Interfaces_Interface_State_OperStatus_LOWER_LAYER_DOWN corresponds to the value LOWER_LAYER_DOWN of OpenconfigInterfaces_Interfaces_Interface_State_OperStatus
 	OpenconfigInterfaces_Interfaces_Interface_State_OperStatus_LOWER_LAYER_DOWN E_OpenconfigInterfaces_Interfaces_Interface_State_OperStatus = 8
+)
+
+// E_OpenconfigLacp_LacpActivityType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLacp_LacpActivityType. An additional value named
+// OpenconfigLacp_LacpActivityType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLacp_LacpActivityType int64
+
+// IsYANGGoEnum ensures that OpenconfigLacp_LacpActivityType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLacp_LacpActivityType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLacp_LacpActivityType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLacp_LacpActivityType.
+func (E_OpenconfigLacp_LacpActivityType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLacp_LacpActivityType.
+func (e E_OpenconfigLacp_LacpActivityType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLacp_LacpActivityType")
+}
+
+const (
+	// OpenconfigLacp_LacpActivityType_UNSET corresponds to the value UNSET of OpenconfigLacp_LacpActivityType
+	OpenconfigLacp_LacpActivityType_UNSET E_OpenconfigLacp_LacpActivityType = 0
+	// OpenconfigLacp_LacpActivityType_ACTIVE corresponds to the value ACTIVE of OpenconfigLacp_LacpActivityType
+	OpenconfigLacp_LacpActivityType_ACTIVE E_OpenconfigLacp_LacpActivityType = 1
+	// OpenconfigLacp_LacpActivityType_PASSIVE corresponds to the value PASSIVE of OpenconfigLacp_LacpActivityType
+	OpenconfigLacp_LacpActivityType_PASSIVE E_OpenconfigLacp_LacpActivityType = 2
+)
+
+// E_OpenconfigLacp_LacpPeriodType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLacp_LacpPeriodType. An additional value named
+// OpenconfigLacp_LacpPeriodType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLacp_LacpPeriodType int64
+
+// IsYANGGoEnum ensures that OpenconfigLacp_LacpPeriodType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLacp_LacpPeriodType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLacp_LacpPeriodType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLacp_LacpPeriodType.
+func (E_OpenconfigLacp_LacpPeriodType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLacp_LacpPeriodType.
+func (e E_OpenconfigLacp_LacpPeriodType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLacp_LacpPeriodType")
+}
+
+const (
+	// OpenconfigLacp_LacpPeriodType_UNSET corresponds to the value UNSET of OpenconfigLacp_LacpPeriodType
+	OpenconfigLacp_LacpPeriodType_UNSET E_OpenconfigLacp_LacpPeriodType = 0
+	// OpenconfigLacp_LacpPeriodType_FAST corresponds to the value FAST of OpenconfigLacp_LacpPeriodType
+	OpenconfigLacp_LacpPeriodType_FAST E_OpenconfigLacp_LacpPeriodType = 1
+	// OpenconfigLacp_LacpPeriodType_SLOW corresponds to the value SLOW of OpenconfigLacp_LacpPeriodType
+	OpenconfigLacp_LacpPeriodType_SLOW E_OpenconfigLacp_LacpPeriodType = 2
+)
+
+// E_OpenconfigLacp_LacpSynchronizationType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLacp_LacpSynchronizationType. An additional value named
+// OpenconfigLacp_LacpSynchronizationType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLacp_LacpSynchronizationType int64
+
+// IsYANGGoEnum ensures that OpenconfigLacp_LacpSynchronizationType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLacp_LacpSynchronizationType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLacp_LacpSynchronizationType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLacp_LacpSynchronizationType.
+func (E_OpenconfigLacp_LacpSynchronizationType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLacp_LacpSynchronizationType.
+func (e E_OpenconfigLacp_LacpSynchronizationType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLacp_LacpSynchronizationType")
+}
+
+const (
+	// OpenconfigLacp_LacpSynchronizationType_UNSET corresponds to the value UNSET of OpenconfigLacp_LacpSynchronizationType
+	OpenconfigLacp_LacpSynchronizationType_UNSET E_OpenconfigLacp_LacpSynchronizationType = 0
+	// OpenconfigLacp_LacpSynchronizationType_IN_SYNC corresponds to the value IN_SYNC of OpenconfigLacp_LacpSynchronizationType
+	OpenconfigLacp_LacpSynchronizationType_IN_SYNC E_OpenconfigLacp_LacpSynchronizationType = 1
+	// OpenconfigLacp_LacpSynchronizationType_OUT_SYNC corresponds to the value OUT_SYNC of OpenconfigLacp_LacpSynchronizationType
+	OpenconfigLacp_LacpSynchronizationType_OUT_SYNC E_OpenconfigLacp_LacpSynchronizationType = 2
+)
+
+// E_OpenconfigLacp_LacpTimeoutType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLacp_LacpTimeoutType. An additional value named
+// OpenconfigLacp_LacpTimeoutType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLacp_LacpTimeoutType int64
+
+// IsYANGGoEnum ensures that OpenconfigLacp_LacpTimeoutType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLacp_LacpTimeoutType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLacp_LacpTimeoutType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLacp_LacpTimeoutType.
+func (E_OpenconfigLacp_LacpTimeoutType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLacp_LacpTimeoutType.
+func (e E_OpenconfigLacp_LacpTimeoutType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLacp_LacpTimeoutType")
+}
+
+const (
+	// OpenconfigLacp_LacpTimeoutType_UNSET corresponds to the value UNSET of OpenconfigLacp_LacpTimeoutType
+	OpenconfigLacp_LacpTimeoutType_UNSET E_OpenconfigLacp_LacpTimeoutType = 0
+	// OpenconfigLacp_LacpTimeoutType_LONG corresponds to the value LONG of OpenconfigLacp_LacpTimeoutType
+	OpenconfigLacp_LacpTimeoutType_LONG E_OpenconfigLacp_LacpTimeoutType = 1
+	// OpenconfigLacp_LacpTimeoutType_SHORT corresponds to the value SHORT of OpenconfigLacp_LacpTimeoutType
+	OpenconfigLacp_LacpTimeoutType_SHORT E_OpenconfigLacp_LacpTimeoutType = 2
 )
 
 // E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE is a derived int64 type which is used to represent
@@ -1216,6 +1371,14 @@ const (
 	SignalboxSwitchPort_DropReason_TOO_BIG E_SignalboxSwitchPort_DropReason = 16
 	// SignalboxSwitchPort_DropReason_TRANSMIT corresponds to the value TRANSMIT of SignalboxSwitchPort_DropReason
 	SignalboxSwitchPort_DropReason_TRANSMIT E_SignalboxSwitchPort_DropReason = 17
+	// SignalboxSwitchPort_DropReason_LAG_INACTIVE corresponds to the value LAG_INACTIVE of SignalboxSwitchPort_DropReason
+	SignalboxSwitchPort_DropReason_LAG_INACTIVE E_SignalboxSwitchPort_DropReason = 18
+	// SignalboxSwitchPort_DropReason_LAG_DUPLICATE corresponds to the value LAG_DUPLICATE of SignalboxSwitchPort_DropReason
+	SignalboxSwitchPort_DropReason_LAG_DUPLICATE E_SignalboxSwitchPort_DropReason = 19
+	// SignalboxSwitchPort_DropReason_LAG_REFLECTION corresponds to the value LAG_REFLECTION of SignalboxSwitchPort_DropReason
+	SignalboxSwitchPort_DropReason_LAG_REFLECTION E_SignalboxSwitchPort_DropReason = 20
+	// SignalboxSwitchPort_DropReason_ADDRESS_ELSEWHERE corresponds to the value ADDRESS_ELSEWHERE of SignalboxSwitchPort_DropReason
+	SignalboxSwitchPort_DropReason_ADDRESS_ELSEWHERE E_SignalboxSwitchPort_DropReason = 21
 )
 
 // E_SignalboxSwitchPort_PortKind is a derived int64 type which is used to represent
@@ -1249,6 +1412,279 @@ const (
 	SignalboxSwitchPort_PortKind_TAP E_SignalboxSwitchPort_PortKind = 3
 	// SignalboxSwitchPort_PortKind_NIC corresponds to the value NIC of SignalboxSwitchPort_PortKind
 	SignalboxSwitchPort_PortKind_NIC E_SignalboxSwitchPort_PortKind = 4
+	// SignalboxSwitchPort_PortKind_LAG corresponds to the value LAG of SignalboxSwitchPort_PortKind
+	SignalboxSwitchPort_PortKind_LAG E_SignalboxSwitchPort_PortKind = 5
+)
+
+// E_SignalboxTeaming_Distribution is a derived int64 type which is used to represent
+// the enumerated node SignalboxTeaming_Distribution. An additional value named
+// SignalboxTeaming_Distribution_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTeaming_Distribution int64
+
+// IsYANGGoEnum ensures that SignalboxTeaming_Distribution implements the yang.GoEnum
+// interface. This ensures that SignalboxTeaming_Distribution can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTeaming_Distribution) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTeaming_Distribution.
+func (E_SignalboxTeaming_Distribution) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTeaming_Distribution.
+func (e E_SignalboxTeaming_Distribution) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTeaming_Distribution")
+}
+
+const (
+	// SignalboxTeaming_Distribution_UNSET corresponds to the value UNSET of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_UNSET E_SignalboxTeaming_Distribution = 0
+	// SignalboxTeaming_Distribution_TRANSPORT_PORTS corresponds to the value TRANSPORT_PORTS of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_TRANSPORT_PORTS E_SignalboxTeaming_Distribution = 1
+	// SignalboxTeaming_Distribution_IP_ADDRESSES corresponds to the value IP_ADDRESSES of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_IP_ADDRESSES E_SignalboxTeaming_Distribution = 2
+	// SignalboxTeaming_Distribution_MAC_ADDRESSES corresponds to the value MAC_ADDRESSES of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_MAC_ADDRESSES E_SignalboxTeaming_Distribution = 3
+	// SignalboxTeaming_Distribution_VLAN_SOURCE_MAC corresponds to the value VLAN_SOURCE_MAC of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_VLAN_SOURCE_MAC E_SignalboxTeaming_Distribution = 4
+	// SignalboxTeaming_Distribution_SWITCH_PORT corresponds to the value SWITCH_PORT of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_SWITCH_PORT E_SignalboxTeaming_Distribution = 5
+	// SignalboxTeaming_Distribution_DYNAMIC corresponds to the value DYNAMIC of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_DYNAMIC E_SignalboxTeaming_Distribution = 6
+	// SignalboxTeaming_Distribution_ACTIVE_BACKUP corresponds to the value ACTIVE_BACKUP of SignalboxTeaming_Distribution
+	SignalboxTeaming_Distribution_ACTIVE_BACKUP E_SignalboxTeaming_Distribution = 7
+)
+
+// E_SignalboxTeaming_LacpStateBit is a derived int64 type which is used to represent
+// the enumerated node SignalboxTeaming_LacpStateBit. An additional value named
+// SignalboxTeaming_LacpStateBit_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTeaming_LacpStateBit int64
+
+// IsYANGGoEnum ensures that SignalboxTeaming_LacpStateBit implements the yang.GoEnum
+// interface. This ensures that SignalboxTeaming_LacpStateBit can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTeaming_LacpStateBit) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTeaming_LacpStateBit.
+func (E_SignalboxTeaming_LacpStateBit) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTeaming_LacpStateBit.
+func (e E_SignalboxTeaming_LacpStateBit) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTeaming_LacpStateBit")
+}
+
+const (
+	// SignalboxTeaming_LacpStateBit_UNSET corresponds to the value UNSET of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_UNSET E_SignalboxTeaming_LacpStateBit = 0
+	// SignalboxTeaming_LacpStateBit_ACTIVITY corresponds to the value ACTIVITY of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_ACTIVITY E_SignalboxTeaming_LacpStateBit = 1
+	// SignalboxTeaming_LacpStateBit_TIMEOUT corresponds to the value TIMEOUT of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_TIMEOUT E_SignalboxTeaming_LacpStateBit = 2
+	// SignalboxTeaming_LacpStateBit_AGGREGATION corresponds to the value AGGREGATION of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_AGGREGATION E_SignalboxTeaming_LacpStateBit = 3
+	// SignalboxTeaming_LacpStateBit_SYNCHRONIZATION corresponds to the value SYNCHRONIZATION of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_SYNCHRONIZATION E_SignalboxTeaming_LacpStateBit = 4
+	// SignalboxTeaming_LacpStateBit_COLLECTING corresponds to the value COLLECTING of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_COLLECTING E_SignalboxTeaming_LacpStateBit = 5
+	// SignalboxTeaming_LacpStateBit_DISTRIBUTING corresponds to the value DISTRIBUTING of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_DISTRIBUTING E_SignalboxTeaming_LacpStateBit = 6
+	// SignalboxTeaming_LacpStateBit_DEFAULTED corresponds to the value DEFAULTED of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_DEFAULTED E_SignalboxTeaming_LacpStateBit = 7
+	// SignalboxTeaming_LacpStateBit_EXPIRED corresponds to the value EXPIRED of SignalboxTeaming_LacpStateBit
+	SignalboxTeaming_LacpStateBit_EXPIRED E_SignalboxTeaming_LacpStateBit = 8
+)
+
+// E_SignalboxTeaming_MemberReason is a derived int64 type which is used to represent
+// the enumerated node SignalboxTeaming_MemberReason. An additional value named
+// SignalboxTeaming_MemberReason_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTeaming_MemberReason int64
+
+// IsYANGGoEnum ensures that SignalboxTeaming_MemberReason implements the yang.GoEnum
+// interface. This ensures that SignalboxTeaming_MemberReason can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTeaming_MemberReason) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTeaming_MemberReason.
+func (E_SignalboxTeaming_MemberReason) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTeaming_MemberReason.
+func (e E_SignalboxTeaming_MemberReason) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTeaming_MemberReason")
+}
+
+const (
+	// SignalboxTeaming_MemberReason_UNSET corresponds to the value UNSET of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_UNSET E_SignalboxTeaming_MemberReason = 0
+	// SignalboxTeaming_MemberReason_NONE corresponds to the value NONE of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_NONE E_SignalboxTeaming_MemberReason = 1
+	// SignalboxTeaming_MemberReason_NOT_PRESENT corresponds to the value NOT_PRESENT of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_NOT_PRESENT E_SignalboxTeaming_MemberReason = 2
+	// SignalboxTeaming_MemberReason_DISABLED corresponds to the value DISABLED of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_DISABLED E_SignalboxTeaming_MemberReason = 3
+	// SignalboxTeaming_MemberReason_NO_CARRIER corresponds to the value NO_CARRIER of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_NO_CARRIER E_SignalboxTeaming_MemberReason = 4
+	// SignalboxTeaming_MemberReason_UP_DELAY corresponds to the value UP_DELAY of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_UP_DELAY E_SignalboxTeaming_MemberReason = 5
+	// SignalboxTeaming_MemberReason_SPEED corresponds to the value SPEED of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_SPEED E_SignalboxTeaming_MemberReason = 6
+	// SignalboxTeaming_MemberReason_NO_PARTNER corresponds to the value NO_PARTNER of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_NO_PARTNER E_SignalboxTeaming_MemberReason = 7
+	// SignalboxTeaming_MemberReason_WRONG_PARTNER corresponds to the value WRONG_PARTNER of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_WRONG_PARTNER E_SignalboxTeaming_MemberReason = 8
+	// SignalboxTeaming_MemberReason_LOOP corresponds to the value LOOP of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_LOOP E_SignalboxTeaming_MemberReason = 9
+	// SignalboxTeaming_MemberReason_NOT_IN_SYNC corresponds to the value NOT_IN_SYNC of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_NOT_IN_SYNC E_SignalboxTeaming_MemberReason = 10
+	// SignalboxTeaming_MemberReason_UNSELECTED corresponds to the value UNSELECTED of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_UNSELECTED E_SignalboxTeaming_MemberReason = 11
+	// SignalboxTeaming_MemberReason_STANDBY corresponds to the value STANDBY of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_STANDBY E_SignalboxTeaming_MemberReason = 12
+	// SignalboxTeaming_MemberReason_DRAINED corresponds to the value DRAINED of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_DRAINED E_SignalboxTeaming_MemberReason = 13
+	// SignalboxTeaming_MemberReason_TOO_FEW_LINKS corresponds to the value TOO_FEW_LINKS of SignalboxTeaming_MemberReason
+	SignalboxTeaming_MemberReason_TOO_FEW_LINKS E_SignalboxTeaming_MemberReason = 14
+)
+
+// E_SignalboxTeaming_MemberRole is a derived int64 type which is used to represent
+// the enumerated node SignalboxTeaming_MemberRole. An additional value named
+// SignalboxTeaming_MemberRole_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTeaming_MemberRole int64
+
+// IsYANGGoEnum ensures that SignalboxTeaming_MemberRole implements the yang.GoEnum
+// interface. This ensures that SignalboxTeaming_MemberRole can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTeaming_MemberRole) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTeaming_MemberRole.
+func (E_SignalboxTeaming_MemberRole) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTeaming_MemberRole.
+func (e E_SignalboxTeaming_MemberRole) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTeaming_MemberRole")
+}
+
+const (
+	// SignalboxTeaming_MemberRole_UNSET corresponds to the value UNSET of SignalboxTeaming_MemberRole
+	SignalboxTeaming_MemberRole_UNSET E_SignalboxTeaming_MemberRole = 0
+	// SignalboxTeaming_MemberRole_DOWN corresponds to the value DOWN of SignalboxTeaming_MemberRole
+	SignalboxTeaming_MemberRole_DOWN E_SignalboxTeaming_MemberRole = 1
+	// SignalboxTeaming_MemberRole_STANDBY corresponds to the value STANDBY of SignalboxTeaming_MemberRole
+	SignalboxTeaming_MemberRole_STANDBY E_SignalboxTeaming_MemberRole = 2
+	// SignalboxTeaming_MemberRole_ACTIVE corresponds to the value ACTIVE of SignalboxTeaming_MemberRole
+	SignalboxTeaming_MemberRole_ACTIVE E_SignalboxTeaming_MemberRole = 3
+)
+
+// E_SignalboxTeaming_PrimaryReselect is a derived int64 type which is used to represent
+// the enumerated node SignalboxTeaming_PrimaryReselect. An additional value named
+// SignalboxTeaming_PrimaryReselect_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTeaming_PrimaryReselect int64
+
+// IsYANGGoEnum ensures that SignalboxTeaming_PrimaryReselect implements the yang.GoEnum
+// interface. This ensures that SignalboxTeaming_PrimaryReselect can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTeaming_PrimaryReselect) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTeaming_PrimaryReselect.
+func (E_SignalboxTeaming_PrimaryReselect) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTeaming_PrimaryReselect.
+func (e E_SignalboxTeaming_PrimaryReselect) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTeaming_PrimaryReselect")
+}
+
+const (
+	// SignalboxTeaming_PrimaryReselect_UNSET corresponds to the value UNSET of SignalboxTeaming_PrimaryReselect
+	SignalboxTeaming_PrimaryReselect_UNSET E_SignalboxTeaming_PrimaryReselect = 0
+	// SignalboxTeaming_PrimaryReselect_ALWAYS corresponds to the value ALWAYS of SignalboxTeaming_PrimaryReselect
+	SignalboxTeaming_PrimaryReselect_ALWAYS E_SignalboxTeaming_PrimaryReselect = 1
+	// SignalboxTeaming_PrimaryReselect_BETTER corresponds to the value BETTER of SignalboxTeaming_PrimaryReselect
+	SignalboxTeaming_PrimaryReselect_BETTER E_SignalboxTeaming_PrimaryReselect = 2
+	// SignalboxTeaming_PrimaryReselect_FAILURE corresponds to the value FAILURE of SignalboxTeaming_PrimaryReselect
+	SignalboxTeaming_PrimaryReselect_FAILURE E_SignalboxTeaming_PrimaryReselect = 3
+)
+
+// E_SignalboxTelemetry_Encoding is a derived int64 type which is used to represent
+// the enumerated node SignalboxTelemetry_Encoding. An additional value named
+// SignalboxTelemetry_Encoding_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTelemetry_Encoding int64
+
+// IsYANGGoEnum ensures that SignalboxTelemetry_Encoding implements the yang.GoEnum
+// interface. This ensures that SignalboxTelemetry_Encoding can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTelemetry_Encoding) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTelemetry_Encoding.
+func (E_SignalboxTelemetry_Encoding) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTelemetry_Encoding.
+func (e E_SignalboxTelemetry_Encoding) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTelemetry_Encoding")
+}
+
+const (
+	// SignalboxTelemetry_Encoding_UNSET corresponds to the value UNSET of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_UNSET E_SignalboxTelemetry_Encoding = 0
+	// SignalboxTelemetry_Encoding_JSON corresponds to the value JSON of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_JSON E_SignalboxTelemetry_Encoding = 1
+	// SignalboxTelemetry_Encoding_BYTES corresponds to the value BYTES of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_BYTES E_SignalboxTelemetry_Encoding = 2
+	// SignalboxTelemetry_Encoding_PROTO corresponds to the value PROTO of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_PROTO E_SignalboxTelemetry_Encoding = 3
+	// SignalboxTelemetry_Encoding_ASCII corresponds to the value ASCII of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_ASCII E_SignalboxTelemetry_Encoding = 4
+	// SignalboxTelemetry_Encoding_JSON_IETF corresponds to the value JSON_IETF of SignalboxTelemetry_Encoding
+	SignalboxTelemetry_Encoding_JSON_IETF E_SignalboxTelemetry_Encoding = 5
+)
+
+// E_SignalboxTelemetry_SubscriptionMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxTelemetry_SubscriptionMode. An additional value named
+// SignalboxTelemetry_SubscriptionMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTelemetry_SubscriptionMode int64
+
+// IsYANGGoEnum ensures that SignalboxTelemetry_SubscriptionMode implements the yang.GoEnum
+// interface. This ensures that SignalboxTelemetry_SubscriptionMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTelemetry_SubscriptionMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTelemetry_SubscriptionMode.
+func (E_SignalboxTelemetry_SubscriptionMode) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTelemetry_SubscriptionMode.
+func (e E_SignalboxTelemetry_SubscriptionMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTelemetry_SubscriptionMode")
+}
+
+const (
+	// SignalboxTelemetry_SubscriptionMode_UNSET corresponds to the value UNSET of SignalboxTelemetry_SubscriptionMode
+	SignalboxTelemetry_SubscriptionMode_UNSET E_SignalboxTelemetry_SubscriptionMode = 0
+	// SignalboxTelemetry_SubscriptionMode_STREAM corresponds to the value STREAM of SignalboxTelemetry_SubscriptionMode
+	SignalboxTelemetry_SubscriptionMode_STREAM E_SignalboxTelemetry_SubscriptionMode = 1
+	// SignalboxTelemetry_SubscriptionMode_ONCE corresponds to the value ONCE of SignalboxTelemetry_SubscriptionMode
+	SignalboxTelemetry_SubscriptionMode_ONCE E_SignalboxTelemetry_SubscriptionMode = 2
+	// SignalboxTelemetry_SubscriptionMode_POLL corresponds to the value POLL of SignalboxTelemetry_SubscriptionMode
+	SignalboxTelemetry_SubscriptionMode_POLL E_SignalboxTelemetry_SubscriptionMode = 3
 )
 
 // ΛEnum is a map, keyed by the name of the type defined for each enum in the
@@ -1545,6 +1981,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		285: {Name: "x86Laps", DefiningModule: "iana-if-type"},
 		286: {Name: "xboxWireless", DefiningModule: "iana-if-type"},
 	},
+	"E_OpenconfigIfAggregate_AggregationType": {
+		1: {Name: "LACP"},
+		2: {Name: "STATIC"},
+	},
 	"E_OpenconfigIfEthernet_ETHERNET_SPEED": {
 		1:  {Name: "SPEED_100GB", DefiningModule: "openconfig-if-ethernet"},
 		2:  {Name: "SPEED_100MB", DefiningModule: "openconfig-if-ethernet"},
@@ -1580,6 +2020,22 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		6: {Name: "DORMANT"},
 		7: {Name: "NOT_PRESENT"},
 		8: {Name: "LOWER_LAYER_DOWN"},
+	},
+	"E_OpenconfigLacp_LacpActivityType": {
+		1: {Name: "ACTIVE"},
+		2: {Name: "PASSIVE"},
+	},
+	"E_OpenconfigLacp_LacpPeriodType": {
+		1: {Name: "FAST"},
+		2: {Name: "SLOW"},
+	},
+	"E_OpenconfigLacp_LacpSynchronizationType": {
+		1: {Name: "IN_SYNC"},
+		2: {Name: "OUT_SYNC"},
+	},
+	"E_OpenconfigLacp_LacpTimeoutType": {
+		1: {Name: "LONG"},
+		2: {Name: "SHORT"},
 	},
 	"E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE": {
 		1: {Name: "DEFAULT_INSTANCE", DefiningModule: "openconfig-network-instance-types"},
@@ -1665,12 +2121,74 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		15: {Name: "EGRESS_DOWN"},
 		16: {Name: "TOO_BIG"},
 		17: {Name: "TRANSMIT"},
+		18: {Name: "LAG_INACTIVE"},
+		19: {Name: "LAG_DUPLICATE"},
+		20: {Name: "LAG_REFLECTION"},
+		21: {Name: "ADDRESS_ELSEWHERE"},
 	},
 	"E_SignalboxSwitchPort_PortKind": {
 		1: {Name: "UNKNOWN"},
 		2: {Name: "VETH"},
 		3: {Name: "TAP"},
 		4: {Name: "NIC"},
+		5: {Name: "LAG"},
+	},
+	"E_SignalboxTeaming_Distribution": {
+		1: {Name: "TRANSPORT_PORTS"},
+		2: {Name: "IP_ADDRESSES"},
+		3: {Name: "MAC_ADDRESSES"},
+		4: {Name: "VLAN_SOURCE_MAC"},
+		5: {Name: "SWITCH_PORT"},
+		6: {Name: "DYNAMIC"},
+		7: {Name: "ACTIVE_BACKUP"},
+	},
+	"E_SignalboxTeaming_LacpStateBit": {
+		1: {Name: "ACTIVITY"},
+		2: {Name: "TIMEOUT"},
+		3: {Name: "AGGREGATION"},
+		4: {Name: "SYNCHRONIZATION"},
+		5: {Name: "COLLECTING"},
+		6: {Name: "DISTRIBUTING"},
+		7: {Name: "DEFAULTED"},
+		8: {Name: "EXPIRED"},
+	},
+	"E_SignalboxTeaming_MemberReason": {
+		1:  {Name: "NONE"},
+		2:  {Name: "NOT_PRESENT"},
+		3:  {Name: "DISABLED"},
+		4:  {Name: "NO_CARRIER"},
+		5:  {Name: "UP_DELAY"},
+		6:  {Name: "SPEED"},
+		7:  {Name: "NO_PARTNER"},
+		8:  {Name: "WRONG_PARTNER"},
+		9:  {Name: "LOOP"},
+		10: {Name: "NOT_IN_SYNC"},
+		11: {Name: "UNSELECTED"},
+		12: {Name: "STANDBY"},
+		13: {Name: "DRAINED"},
+		14: {Name: "TOO_FEW_LINKS"},
+	},
+	"E_SignalboxTeaming_MemberRole": {
+		1: {Name: "DOWN"},
+		2: {Name: "STANDBY"},
+		3: {Name: "ACTIVE"},
+	},
+	"E_SignalboxTeaming_PrimaryReselect": {
+		1: {Name: "ALWAYS"},
+		2: {Name: "BETTER"},
+		3: {Name: "FAILURE"},
+	},
+	"E_SignalboxTelemetry_Encoding": {
+		1: {Name: "JSON"},
+		2: {Name: "BYTES"},
+		3: {Name: "PROTO"},
+		4: {Name: "ASCII"},
+		5: {Name: "JSON_IETF"},
+	},
+	"E_SignalboxTelemetry_SubscriptionMode": {
+		1: {Name: "STREAM"},
+		2: {Name: "ONCE"},
+		3: {Name: "POLL"},
 	},
 }
 
@@ -1685,6 +2203,33 @@ func initΛEnumTypes() {
 		"/components/component/state/type": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigPlatformTypes_OPENCONFIG_HARDWARE_COMPONENT)(0)),
 			reflect.TypeOf((E_OpenconfigPlatformTypes_OPENCONFIG_SOFTWARE_COMPONENT)(0)),
+		},
+		"/interfaces/interface/aggregation/config/lag-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigIfAggregate_AggregationType)(0)),
+		},
+		"/interfaces/interface/aggregation/state/lag-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigIfAggregate_AggregationType)(0)),
+		},
+		"/interfaces/interface/aggregation/switched-vlan/config/interface-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigVlanTypes_VlanModeType)(0)),
+		},
+		"/interfaces/interface/aggregation/switched-vlan/state/interface-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigVlanTypes_VlanModeType)(0)),
+		},
+		"/interfaces/interface/aggregation/teaming/config/distribution": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_Distribution)(0)),
+		},
+		"/interfaces/interface/aggregation/teaming/config/primary-reselect": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_PrimaryReselect)(0)),
+		},
+		"/interfaces/interface/aggregation/teaming/state/distribution": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_Distribution)(0)),
+		},
+		"/interfaces/interface/aggregation/teaming/state/last-failover/reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_MemberReason)(0)),
+		},
+		"/interfaces/interface/aggregation/teaming/state/primary-reselect": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_PrimaryReselect)(0)),
 		},
 		"/interfaces/interface/config/type": []reflect.Type{
 			reflect.TypeOf((E_IETFInterfaces_InterfaceType)(0)),
@@ -1725,6 +2270,39 @@ func initΛEnumTypes() {
 		"/interfaces/interface/switch-port/state/kind": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSwitchPort_PortKind)(0)),
 		},
+		"/interfaces/interface/team-member/state/reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_MemberReason)(0)),
+		},
+		"/interfaces/interface/team-member/state/role": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_MemberRole)(0)),
+		},
+		"/lacp/interfaces/interface/config/interval": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpPeriodType)(0)),
+		},
+		"/lacp/interfaces/interface/config/lacp-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpActivityType)(0)),
+		},
+		"/lacp/interfaces/interface/members/member/state/activity": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpActivityType)(0)),
+		},
+		"/lacp/interfaces/interface/members/member/state/partner-state-bit": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_LacpStateBit)(0)),
+		},
+		"/lacp/interfaces/interface/members/member/state/state-bit": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTeaming_LacpStateBit)(0)),
+		},
+		"/lacp/interfaces/interface/members/member/state/synchronization": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpSynchronizationType)(0)),
+		},
+		"/lacp/interfaces/interface/members/member/state/timeout": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpTimeoutType)(0)),
+		},
+		"/lacp/interfaces/interface/state/interval": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpPeriodType)(0)),
+		},
+		"/lacp/interfaces/interface/state/lacp-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLacp_LacpActivityType)(0)),
+		},
 		"/network-instances/network-instance/config/type": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE)(0)),
 		},
@@ -1751,6 +2329,12 @@ func initΛEnumTypes() {
 		},
 		"/system/grpc-servers/grpc-server/state/services": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigSystemGrpc_GRPC_SERVICE)(0)),
+		},
+		"/system/grpc-servers/grpc-server/subscriptions/subscription/state/encoding": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTelemetry_Encoding)(0)),
+		},
+		"/system/grpc-servers/grpc-server/subscriptions/subscription/state/mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTelemetry_SubscriptionMode)(0)),
 		},
 	}
 }

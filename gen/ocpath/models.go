@@ -4,13 +4,17 @@ package ocpath
 
 // models lists the modules by name.
 var models = [...]Model{
+	{Name: "openconfig-if-aggregate", Organization: "OpenConfig working group", Version: "2.4.6"},
 	{Name: "openconfig-if-ethernet", Organization: "OpenConfig working group", Version: "2.18.0"},
 	{Name: "openconfig-if-rates", Organization: "OpenConfig working group", Version: "0.1.0"},
+	{Name: "openconfig-if-sdn-ext", Organization: "OpenConfig working group", Version: "0.2.0"},
 	{Name: "openconfig-interfaces", Organization: "OpenConfig working group", Version: "3.8.1"},
+	{Name: "openconfig-lacp", Organization: "OpenConfig working group", Version: "2.2.0"},
 	{Name: "openconfig-network-instance", Organization: "OpenConfig working group", Version: "4.7.0"},
 	{Name: "openconfig-platform", Organization: "OpenConfig working group", Version: "0.32.0"},
 	{Name: "openconfig-platform-cpu", Organization: "OpenConfig working group", Version: "0.1.1"},
 	{Name: "openconfig-platform-port", Organization: "OpenConfig working group", Version: "1.0.1"},
+	{Name: "openconfig-qos", Organization: "OpenConfig working group", Version: "2.2.0"},
 	{Name: "openconfig-system", Organization: "OpenConfig working group", Version: "3.1.0"},
 	{Name: "openconfig-system-grpc", Organization: "OpenConfig working group", Version: "1.1.0"},
 	{Name: "openconfig-vlan", Organization: "OpenConfig working group", Version: "3.2.2"},
@@ -18,4 +22,6 @@ var models = [...]Model{
 	{Name: "signalbox-deviations", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch-port", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-teaming", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-telemetry", Organization: "Signalbox project", Version: "0.1.0"},
 }

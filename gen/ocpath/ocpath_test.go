@@ -306,7 +306,7 @@ func TestDropReasons(t *testing.T) {
 // The model's port kinds are the datapath's, in its order.
 func TestPortKinds(t *testing.T) {
 	var want []ocpath.Value
-	for k := spec.KindUnknown; k <= spec.KindNIC; k++ {
+	for k := spec.KindUnknown; k <= spec.KindLAG; k++ {
 		want = append(want, ocpath.Value{Name: k.String()})
 	}
 	if got := ocpath.Get(ocpath.InterfacesInterfaceSwitchPortStateKind).Values; !slices.Equal(got, want) {

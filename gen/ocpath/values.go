@@ -39,6 +39,54 @@ var valuesComponentsComponentStateType = []Value{
 	{"SOFTWARE_MODULE", "openconfig-platform-types"},
 }
 
+// valuesInterfacesInterfaceAggregationConfigLagType are the values of /interfaces/interface/aggregation/config/lag-type.
+var valuesInterfacesInterfaceAggregationConfigLagType = []Value{
+	{"LACP", ""},
+	{"STATIC", ""},
+}
+
+// valuesInterfacesInterfaceAggregationSwitchedVlanConfigInterfaceMode are the values of /interfaces/interface/aggregation/switched-vlan/config/interface-mode.
+var valuesInterfacesInterfaceAggregationSwitchedVlanConfigInterfaceMode = []Value{
+	{"ACCESS", ""},
+	{"TRUNK", ""},
+}
+
+// valuesInterfacesInterfaceAggregationTeamingConfigDistribution are the values of /interfaces/interface/aggregation/teaming/config/distribution.
+var valuesInterfacesInterfaceAggregationTeamingConfigDistribution = []Value{
+	{"TRANSPORT_PORTS", ""},
+	{"IP_ADDRESSES", ""},
+	{"MAC_ADDRESSES", ""},
+	{"VLAN_SOURCE_MAC", ""},
+	{"SWITCH_PORT", ""},
+	{"DYNAMIC", ""},
+	{"ACTIVE_BACKUP", ""},
+}
+
+// valuesInterfacesInterfaceAggregationTeamingConfigPrimaryReselect are the values of /interfaces/interface/aggregation/teaming/config/primary-reselect.
+var valuesInterfacesInterfaceAggregationTeamingConfigPrimaryReselect = []Value{
+	{"ALWAYS", ""},
+	{"BETTER", ""},
+	{"FAILURE", ""},
+}
+
+// valuesInterfacesInterfaceAggregationTeamingStateLastFailoverReason are the values of /interfaces/interface/aggregation/teaming/state/last-failover/reason.
+var valuesInterfacesInterfaceAggregationTeamingStateLastFailoverReason = []Value{
+	{"NONE", ""},
+	{"NOT_PRESENT", ""},
+	{"DISABLED", ""},
+	{"NO_CARRIER", ""},
+	{"UP_DELAY", ""},
+	{"SPEED", ""},
+	{"NO_PARTNER", ""},
+	{"WRONG_PARTNER", ""},
+	{"LOOP", ""},
+	{"NOT_IN_SYNC", ""},
+	{"UNSELECTED", ""},
+	{"STANDBY", ""},
+	{"DRAINED", ""},
+	{"TOO_FEW_LINKS", ""},
+}
+
 // valuesInterfacesInterfaceConfigType are the values of /interfaces/interface/config/type.
 var valuesInterfacesInterfaceConfigType = []Value{
 	{"a12MppSwitch", "iana-if-type"},
@@ -355,12 +403,6 @@ var valuesInterfacesInterfaceEthernetStateNegotiatedPortSpeed = []Value{
 	{"SPEED_UNKNOWN", "openconfig-if-ethernet"},
 }
 
-// valuesInterfacesInterfaceEthernetSwitchedVlanConfigInterfaceMode are the values of /interfaces/interface/ethernet/switched-vlan/config/interface-mode.
-var valuesInterfacesInterfaceEthernetSwitchedVlanConfigInterfaceMode = []Value{
-	{"ACCESS", ""},
-	{"TRUNK", ""},
-}
-
 // valuesInterfacesInterfaceStateAdminStatus are the values of /interfaces/interface/state/admin-status.
 var valuesInterfacesInterfaceStateAdminStatus = []Value{
 	{"UP", ""},
@@ -403,6 +445,10 @@ var valuesInterfacesInterfaceSwitchPortDiscardsDiscardReason = []Value{
 	{"EGRESS_DOWN", ""},
 	{"TOO_BIG", ""},
 	{"TRANSMIT", ""},
+	{"LAG_INACTIVE", ""},
+	{"LAG_DUPLICATE", ""},
+	{"LAG_REFLECTION", ""},
+	{"ADDRESS_ELSEWHERE", ""},
 }
 
 // valuesInterfacesInterfaceSwitchPortStateKind are the values of /interfaces/interface/switch-port/state/kind.
@@ -411,6 +457,50 @@ var valuesInterfacesInterfaceSwitchPortStateKind = []Value{
 	{"VETH", ""},
 	{"TAP", ""},
 	{"NIC", ""},
+	{"LAG", ""},
+}
+
+// valuesInterfacesInterfaceTeamMemberStateRole are the values of /interfaces/interface/team-member/state/role.
+var valuesInterfacesInterfaceTeamMemberStateRole = []Value{
+	{"DOWN", ""},
+	{"STANDBY", ""},
+	{"ACTIVE", ""},
+}
+
+// valuesLacpInterfacesInterfaceConfigInterval are the values of /lacp/interfaces/interface/config/interval.
+var valuesLacpInterfacesInterfaceConfigInterval = []Value{
+	{"FAST", ""},
+	{"SLOW", ""},
+}
+
+// valuesLacpInterfacesInterfaceConfigLacpMode are the values of /lacp/interfaces/interface/config/lacp-mode.
+var valuesLacpInterfacesInterfaceConfigLacpMode = []Value{
+	{"ACTIVE", ""},
+	{"PASSIVE", ""},
+}
+
+// valuesLacpInterfacesInterfaceMembersMemberStatePartnerStateBit are the values of /lacp/interfaces/interface/members/member/state/partner-state-bit.
+var valuesLacpInterfacesInterfaceMembersMemberStatePartnerStateBit = []Value{
+	{"ACTIVITY", ""},
+	{"TIMEOUT", ""},
+	{"AGGREGATION", ""},
+	{"SYNCHRONIZATION", ""},
+	{"COLLECTING", ""},
+	{"DISTRIBUTING", ""},
+	{"DEFAULTED", ""},
+	{"EXPIRED", ""},
+}
+
+// valuesLacpInterfacesInterfaceMembersMemberStateSynchronization are the values of /lacp/interfaces/interface/members/member/state/synchronization.
+var valuesLacpInterfacesInterfaceMembersMemberStateSynchronization = []Value{
+	{"IN_SYNC", ""},
+	{"OUT_SYNC", ""},
+}
+
+// valuesLacpInterfacesInterfaceMembersMemberStateTimeout are the values of /lacp/interfaces/interface/members/member/state/timeout.
+var valuesLacpInterfacesInterfaceMembersMemberStateTimeout = []Value{
+	{"LONG", ""},
+	{"SHORT", ""},
 }
 
 // valuesNetworkInstancesNetworkInstanceConfigType are the values of /network-instances/network-instance/config/type.
@@ -447,4 +537,20 @@ var valuesSystemGrpcServersGrpcServerStateListenAddresses = []Value{
 // valuesSystemGrpcServersGrpcServerStateServices are the values of /system/grpc-servers/grpc-server/state/services.
 var valuesSystemGrpcServersGrpcServerStateServices = []Value{
 	{"GNMI", "openconfig-system-grpc"},
+}
+
+// valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateEncoding are the values of /system/grpc-servers/grpc-server/subscriptions/subscription/state/encoding.
+var valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateEncoding = []Value{
+	{"JSON", ""},
+	{"BYTES", ""},
+	{"PROTO", ""},
+	{"ASCII", ""},
+	{"JSON_IETF", ""},
+}
+
+// valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateMode are the values of /system/grpc-servers/grpc-server/subscriptions/subscription/state/mode.
+var valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateMode = []Value{
+	{"STREAM", ""},
+	{"ONCE", ""},
+	{"POLL", ""},
 }
