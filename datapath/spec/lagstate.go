@@ -8,6 +8,12 @@ type AggregateState struct {
 	Mode         AggregateMode
 	Distribution Distribution
 	MinLinks     uint16
+	// Settings is what the datapath goes by, defaults filled in. It is shared
+	// and must not be modified.
+	Settings *Aggregate
+	// Standby are the members that are configured to be on standby; names in
+	// ascending order.
+	Standby []string
 	// Members are all that are configured, Active those that frames leave by;
 	// names in ascending order.
 	Members, Active []string

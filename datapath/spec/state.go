@@ -110,6 +110,8 @@ type PortState struct {
 	Tagged VLANSet // the VLANs it carries tagged, those of AllVLANs included
 	// AllVLANs says that Tagged follows the switch.
 	AllVLANs bool
+	// NoTeaming keeps addresses of other ports from moving to this one.
+	NoTeaming bool
 	// Forwarding is false while the port drops everything: admin down, held
 	// down, carrier lost or interface missing.
 	Forwarding bool
