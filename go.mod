@@ -3,12 +3,14 @@ module github.com/signalbox/signalbox
 go 1.26.8
 
 require (
+	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/cilium/ebpf v0.22.0
 	github.com/google/go-cmp v0.7.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/openconfig/gnmi v0.14.1
 	github.com/openconfig/gnsi v1.9.1
 	github.com/openconfig/goyang v1.6.3
+	github.com/openconfig/grpctunnel v0.2.0
 	github.com/openconfig/ygot v0.36.0
 	github.com/prometheus/procfs v0.23.0
 	github.com/spf13/cobra v1.10.2

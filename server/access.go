@@ -18,7 +18,7 @@ func openAccess(o Options) (*access.Access, error) {
 	return access.Open(access.Options{
 		StateDir:     o.StateDir,
 		Certificates: o.Transport.ClientCA != "",
-		Open:         err != nil || !loopback(host),
+		Open:         err != nil || !loopback(host) || o.DialOut.Remote(),
 		Log:          o.Log,
 		Status:       func(err error) error { return gnmi.Status(err).Err() },
 	})

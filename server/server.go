@@ -22,6 +22,7 @@ import (
 	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/config/journal"
+	"github.com/signalbox/signalbox/server/dialout"
 	"github.com/signalbox/signalbox/server/gnmi"
 	"github.com/signalbox/signalbox/server/host"
 	"github.com/signalbox/signalbox/server/openconfig"
@@ -37,6 +38,8 @@ type Options struct {
 	// made where it is missing.
 	StateDir  string
 	Transport Transport
+	// DialOut says to which collectors the element connects; zero is none.
+	DialOut dialout.Options
 	// Version is the element's own, as components and logs tell it.
 	Version string
 	Log     *slog.Logger
@@ -48,7 +51,8 @@ type Server struct {
 	listener net.Listener
 	tls      *tls.Config // nil for plain text
 	access   *access.Access
-	unlock   func() error // gives up the state folder
+	dialer   *dialout.Dialer // nil where there is no collector to dial
+	unlock   func() error    // gives up the state folder
 }
 
 // Listen claims the state folder and the address, so that a second instance
@@ -56,6 +60,10 @@ type Server struct {
 // them. Close or Run must follow.
 func Listen(o Options) (*Server, error) {
 	if err := o.Transport.check(); err != nil {
+		return nil, err
+	}
+	dialer, err := newDialer(o)
+	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.StateDir, 0o755); err != nil { // clients read the certificate in it
@@ -77,7 +85,7 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, who.Close(), unlock())
 	}
-	return &Server{options: o, listener: listener, tls: secure, access: who, unlock: unlock}, nil
+	return &Server{options: o, listener: listener, tls: secure, access: who, dialer: dialer, unlock: unlock}, nil
 }
 
 // Addr is the address that is claimed.
@@ -192,6 +200,7 @@ func (s *Server) serve(ctx context.Context, e *element, store *config.Store, obs
 	server := newGRPC(service, checks, s.tls, s.access, s.options.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.listener) }()
+	defer s.dialOut(ctx, server)()
 	s.greet(observed)
 
 	var err error

@@ -12,6 +12,7 @@ import (
 
 	"github.com/signalbox/signalbox/datapath"
 	"github.com/signalbox/signalbox/server"
+	"github.com/signalbox/signalbox/server/dialout"
 )
 
 // defaultStateDir is where an element keeps its configuration.
@@ -20,6 +21,7 @@ const defaultStateDir = "/var/lib/signalbox"
 // serveFlags are what serve takes.
 type serveFlags struct {
 	transport server.Transport
+	dialOut   dialout.Options
 	stateDir  string
 	bpffs     string
 	logLevel  slog.LevelVar
@@ -58,6 +60,12 @@ func (f *serveFlags) register(c *cobra.Command) {
 	flags.StringVar(&f.transport.KeyFile, "tls-key", "", "PEM `FILE` with the certificate's key")
 	flags.StringVar(&f.transport.ClientCA, "client-ca", "", "PEM `FILE` with the authorities of the client certificates to demand")
 	flags.BoolVar(&f.transport.AllowTLS12, "tls-1.2", false, "accept TLS 1.2 too")
+	flags.StringSliceVar(&f.dialOut.Collectors, "dial-out", nil, "`HOST:PORT,…` of the collectors to connect to, over OpenConfig's gRPC tunnel")
+	flags.StringVar(&f.dialOut.Target, "dial-out-target", "", "`NAME` to register under with collectors (default the host's)")
+	flags.StringVar(&f.dialOut.CAFile, "dial-out-ca", "", "PEM `FILE` with the authorities of the collectors' certificates (default the system's)")
+	flags.StringVar(&f.dialOut.CertFile, "dial-out-cert", "", "PEM `FILE` with the client certificate to show to collectors")
+	flags.StringVar(&f.dialOut.KeyFile, "dial-out-key", "", "PEM `FILE` with that certificate's key")
+	flags.BoolVar(&f.dialOut.Insecure, "dial-out-insecure", false, "speak plain text to collectors; loopback addresses only")
 	flags.TextVar(&f.logLevel, "log-level", &f.logLevel, "what to log: debug, info, warn or error")
 	flags.BoolVar(&f.flush, "flush", false, "take everything off the host and end, as the flush command does")
 	registerBPFFS(c, &f.bpffs)
@@ -74,8 +82,9 @@ func registerBPFFS(c *cobra.Command, bpffs *string) {
 // serve claims the address and the state folder, then opens the datapath, then
 // serves: an instance that may not run touches nothing.
 func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
+	f.dialOut.AllowTLS12 = f.transport.AllowTLS12
 	s, err := server.Listen(server.Options{
-		StateDir: f.stateDir, Transport: f.transport, Version: softwareVersion(), Log: log,
+		StateDir: f.stateDir, Transport: f.transport, DialOut: f.dialOut, Version: softwareVersion(), Log: log,
 	})
 	if err != nil {
 		return err

@@ -43,9 +43,10 @@ func rooms() []room {
 		{"server/access", []string{"telemetry/schema", "server/file"}},
 		{"server/gnmi/...", []string{"server/access", "server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
 		{"server/host", nil},
+		{"server/dialout", nil},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
-		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "server/access", "datapath", "datapath/spec", "gen/ocpath"}},
+		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "server/access", "server/dialout", "datapath", "datapath/spec", "gen/ocpath"}},
 		{"integration/...", []string{"integration/..."}},
 	}
 }

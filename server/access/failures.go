@@ -107,11 +107,11 @@ func (f *failures) turn(ctx context.Context) (done func(), err error) {
 // IPv6 address, which one host can have all of. Addresses of other kinds are
 // one peer together.
 func peerPrefix(addr net.Addr) netip.Prefix {
-	tcp, ok := addr.(*net.TCPAddr)
+	internet, ok := addr.(interface{ AddrPort() netip.AddrPort }) // *net.TCPAddr, or a collector's
 	if !ok {
 		return netip.Prefix{}
 	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	ip := internet.AddrPort().Addr().Unmap().WithZone("")
 	bits := ip.BitLen()
 	if ip.Is6() {
 		bits = 64

@@ -1,0 +1,276 @@
+package dialout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	tpb "github.com/openconfig/grpctunnel/proto/tunnel"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
+)
+
+// MaxSessions is how many sessions one collector may have open; it is told
+// so of those beyond.
+const MaxSessions = 64
+
+const (
+	// registerTime is how long a collector may take to accept the element.
+	registerTime = 20 * time.Second
+	// deadTime is after how long without a sign of life a connection ends. It is
+	// looked after by TCP: collectors cut off who pings them by HTTP/2.
+	deadTime = 30 * time.Second
+)
+
+// targetType is the registered type of the target.
+const targetType = "GNMI_GNOI" // tpb.TargetType_GNMI_GNOI.String()
+
+// collector is one tunnel server.
+type collector struct {
+	dialer  *Dialer
+	address string
+
+	mu    sync.Mutex // guards state
+	state State
+}
+
+// run keeps the element registered until the context ends.
+func (c *collector) run(ctx context.Context) {
+	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.dialer.firstPause),
+		backoff.WithMaxInterval(c.dialer.lastPause), backoff.WithMaxElapsedTime(0))
+	for ctx.Err() == nil {
+		err := c.connect(ctx, pause.Reset)
+		if ctx.Err() != nil {
+			c.ended(ctx, nil)
+			return
+		}
+		wait := pause.NextBackOff()
+		c.ended(ctx, err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// connect registers with the collector and serves the sessions that it opens
+// until the connection ends; why it did is the error. accepted is called once
+// the collector has accepted the element.
+func (c *collector) connect(ctx context.Context, accepted func()) error {
+	c.mu.Lock()
+	c.state.Tries++
+	c.mu.Unlock()
+	conn, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(c.dialer.patience, func() {
+		cancel(fmt.Errorf("the collector has not accepted the target within %s", c.dialer.patience))
+	})
+	defer late.Stop()
+	r := &registration{collector: c, client: tpb.NewTunnelClient(conn)}
+	err = r.serve(ctx, func() {
+		late.Stop()
+		accepted()
+		c.registered(ctx)
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	cancel(err)
+	r.sessions.Wait()
+	return err
+}
+
+// dial prepares the connection, which the first call makes.
+func (c *collector) dial() (*grpc.ClientConn, error) {
+	transport := insecure.NewCredentials()
+	if c.dialer.tls != nil {
+		transport = credentials.NewTLS(c.dialer.tls)
+	}
+	dialer := &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: deadTime / 2, Interval: deadTime / 6, Count: 3},
+		Control:         boundSending,
+	}
+	return grpc.NewClient("passthrough:///"+c.address, grpc.WithTransportCredentials(transport),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}))
+}
+
+// boundSending ends a connection on which nothing that is sent arrives (tcp(7),
+// TCP_USER_TIMEOUT).
+func boundSending(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(deadTime.Milliseconds()))
+	})
+	return errors.Join(err, failed)
+}
+
+// registered notes that the collector has accepted the element.
+func (c *collector) registered(ctx context.Context) {
+	c.mu.Lock()
+	c.state.Registered, c.state.Since, c.state.Err = true, time.Now(), ""
+	c.mu.Unlock()
+	c.dialer.log.InfoContext(ctx, "registered with collector", "collector", c.address, "target", c.dialer.target)
+}
+
+// ended notes why a connection did. Of failures that follow each other only the
+// first one is a warning.
+func (c *collector) ended(ctx context.Context, err error) {
+	c.mu.Lock()
+	level := slog.LevelDebug
+	if c.state.Registered || c.state.Since.IsZero() {
+		level, c.state.Since = slog.LevelWarn, time.Now()
+	}
+	c.state.Registered, c.state.Err = false, ""
+	if err != nil {
+		c.state.Err = err.Error()
+	}
+	c.mu.Unlock()
+	if err != nil {
+		c.dialer.log.Log(ctx, level, "not registered with collector; it is tried again and again", "collector", c.address, "err", err)
+	}
+}
+
+// registration is one connection to a collector.
+type registration struct {
+	*collector
+	client   tpb.TunnelClient
+	sessions sync.WaitGroup // the goroutines of open sessions
+
+	mu     sync.Mutex // only one may send at a time
+	stream tpb.Tunnel_RegisterClient
+}
+
+func (r *registration) send(op *tpb.RegisterOp) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.Send(op)
+}
+
+// serve registers the target and takes what the collector says until the
+// stream ends. Sessions may be left.
+func (r *registration) serve(ctx context.Context, accepted func()) error {
+	var err error
+	if r.stream, err = r.client.Register(ctx); err != nil {
+		return err
+	}
+	// What fails to be sent has its reason in what is received.
+	_ = r.send(&tpb.RegisterOp{Registration: &tpb.RegisterOp_Target{Target: &tpb.Target{
+		Op: tpb.Target_ADD, Target: r.dialer.target, TargetType: targetType,
+	}}})
+	for {
+		op, err := r.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the collector ended the registration")
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.said(ctx, op, accepted); err != nil {
+			return err
+		}
+	}
+}
+
+// said takes one message of the collector. Those about other targets, which
+// nobody asked for, mean nothing here.
+func (r *registration) said(ctx context.Context, op *tpb.RegisterOp, accepted func()) error {
+	if s := op.GetSession(); s != nil {
+		r.open(ctx, s)
+		return nil
+	}
+	t := op.GetTarget()
+	if t == nil || t.GetOp() != tpb.Target_UNKNOWN || t.GetTarget() != r.dialer.target || t.GetTargetType() != targetType {
+		return nil
+	}
+	if !t.GetAccept() {
+		return fmt.Errorf("the collector does not accept target %s: %s", r.dialer.target, t.GetError())
+	}
+	accepted()
+	return nil
+}
+
+// open opens a session, or tells the collector why not.
+func (r *registration) open(ctx context.Context, s *tpb.Session) {
+	if s.GetTag() <= 0 || s.GetError() != "" { // an answer to what the element never asks
+		return
+	}
+	var refusal string
+	switch {
+	case s.GetTarget() != r.dialer.target || s.GetTargetType() != targetType:
+		refusal = fmt.Sprintf("there is no target %q of type %q", s.GetTarget(), s.GetTargetType())
+	case !r.take():
+		refusal = fmt.Sprintf("there are %d sessions already: close one", MaxSessions)
+	}
+	if refusal != "" {
+		_ = r.send(&tpb.RegisterOp{Registration: &tpb.RegisterOp_Session{Session: &tpb.Session{
+			Tag: s.GetTag(), Target: s.GetTarget(), TargetType: s.GetTargetType(), Error: refusal}}})
+		return
+	}
+	r.sessions.Go(func() {
+		defer r.give()
+		if err := r.carry(ctx, s.GetTag()); err != nil && ctx.Err() == nil {
+			r.dialer.log.DebugContext(ctx, "session not opened", "collector", r.address, "err", err)
+			_ = r.send(&tpb.RegisterOp{Registration: &tpb.RegisterOp_Session{Session: &tpb.Session{Tag: s.GetTag(), Error: err.Error()}}})
+		}
+	})
+}
+
+// take counts a session in where one more may be.
+func (r *registration) take() bool {
+	r.collector.mu.Lock()
+	defer r.collector.mu.Unlock()
+	if r.state.Sessions >= MaxSessions {
+		return false
+	}
+	r.state.Sessions++
+	return true
+}
+
+func (r *registration) give() {
+	r.collector.mu.Lock()
+	defer r.collector.mu.Unlock()
+	r.state.Sessions--
+}
+
+// carry serves one session until it ends. One that is not opened is an error.
+func (r *registration) carry(ctx context.Context, tag int32) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	stream, err := r.client.Tunnel(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&tpb.Data{Tag: tag}); err != nil {
+		return err
+	}
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	remote := net.Addr(listening{})
+	if p, ok := peer.FromContext(stream.Context()); ok {
+		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
+			remote = Addr{tcp}
+		}
+	}
+	if err := r.dialer.sessions.hand(ctx, &session{theirs, remote}); err != nil {
+		return err
+	}
+	pump(stream, end, ours)
+	return nil
+}
