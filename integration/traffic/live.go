@@ -14,7 +14,8 @@ import (
 // Verdicts of programs (include/uapi/linux/bpf.h, pkt_cls.h).
 const (
 	xdpPass = 2
-	actShot = 2 // TCX_DROP
+	actShot = 2  // TCX_DROP
+	actNext = -1 // TCX_NEXT
 )
 
 // liveFrames is BPF_F_TEST_XDP_LIVE_FRAMES (include/uapi/linux/bpf.h).
