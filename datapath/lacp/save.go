@@ -1,0 +1,118 @@
+package lacp
+
+import (
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// resumeWithin is how long after Restore a port takes up what was saved of it.
+const resumeWithin = ShortTime
+
+// State is what must be kept of a group so that it goes on after a restart as
+// if there had been none. It can be kept as JSON.
+type State struct {
+	Ports map[string]PortState // by name
+}
+
+// PortState is what must be kept of a port.
+type PortState struct {
+	// Actor is what the partner was told, Partner what it said.
+	Actor, Partner spec.LACPEnd
+	Heard          spec.LACPEnd // the last partner there was
+	Receive        uint8        // the machines' states
+	Mux            uint8
+	Selected       uint8
+	Fallback       bool `json:",omitempty"`
+	TimedOut       bool `json:",omitempty"`
+	ActorChurn     bool `json:",omitempty"`
+	PartnerChurn   bool `json:",omitempty"`
+	// Quiet is how long nobody had been heard.
+	Quiet      time.Duration `json:",omitempty"`
+	LastChange time.Time     `json:",omitzero"`
+	Counters   spec.LACPCounters
+}
+
+// saved is what Restore was given, until it is too old.
+type saved struct {
+	State
+	until time.Time
+}
+
+// Save is the state of the group at now.
+func (g *Group) Save(now time.Time) State {
+	s := State{Ports: make(map[string]PortState, len(g.ports))}
+	for _, p := range g.ports {
+		ps := PortState{
+			Actor: p.actor(), Partner: p.partner, Heard: p.heard,
+			Receive: uint8(p.rx), Mux: uint8(p.mux), Selected: uint8(p.selected),
+			Fallback: p.fallback, TimedOut: p.timedOut,
+			ActorChurn: p.actorChurn.on, PartnerChurn: p.partnerChurn.on,
+			LastChange: p.lastChange, Counters: p.counters,
+		}
+		if !p.quiet.IsZero() {
+			ps.Quiet = now.Sub(p.quiet)
+		}
+		s.Ports[p.name] = ps
+	}
+	return s
+}
+
+// Restore hands over what an earlier instance saved, before the first SetPort.
+// A port that is set within three seconds goes on where it was, if it is up and
+// says the same of itself as then; its first PDU goes out at once, and its
+// timers begin anew.
+func (g *Group) Restore(now time.Time, s State) {
+	g.saved = &saved{State: s, until: now.Add(resumeWithin)}
+}
+
+// resume takes up what was saved of a new port.
+func (g *Group) resume(now time.Time, p *port) {
+	if g.saved == nil {
+		return
+	}
+	if now.After(g.saved.until) {
+		g.saved = nil
+		return
+	}
+	s, ok := g.saved.Ports[p.name]
+	if !ok {
+		return
+	}
+	delete(g.saved.Ports, p.name)
+	p.counters, p.lastChange, p.heard = s.Counters, s.LastChange, s.Heard
+	if actor := p.actor(); !p.config.Up || !samePort(&s.Actor, &actor) || s.impossible() {
+		return
+	}
+	p.take(now, &s)
+}
+
+// impossible reports what no Save has made.
+func (s *PortState) impossible() bool {
+	return s.Receive > uint8(current) || s.Mux > uint8(distributing) || s.Selected > uint8(selected) || s.Receive == uint8(portDisabled)
+}
+
+// take lets the port go on from what was saved.
+func (p *port) take(now time.Time, s *PortState) {
+	p.rx, p.mux, p.selected = receiveState(s.Receive), muxState(s.Mux), selection(s.Selected)
+	p.state = s.Actor.State &^ (Activity | ShortTimeout | Aggregation)
+	p.partner, p.fallback, p.timedOut = s.Partner, s.Fallback, s.TimedOut
+	p.actorChurn.on, p.partnerChurn.on = s.ActorChurn, s.PartnerChurn
+	p.quiet = now.Add(-s.Quiet)
+	p.ntt = true
+	switch p.rx {
+	case current:
+		p.currentWhile = now.Add(LongTime)
+		if p.group.config.Fast {
+			p.currentWhile = now.Add(ShortTime)
+		}
+	case expired:
+		p.currentWhile = now.Add(ShortTime)
+	}
+	if p.mux == waiting {
+		p.enter(waiting, now)
+	}
+	if p.known() && p.selected != unselected && !p.group.chosen {
+		p.group.lag, p.group.chosen = p.lagID(), true
+	}
+}
