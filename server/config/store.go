@@ -28,7 +28,7 @@ type Store struct {
 	turn    chan struct{}
 	journal *journal.Journal
 	config  *openconfig.Config // of the running configuration
-	changed time.Time          // when it was changed last
+	changed time.Time          // when it was changed last; zero for never
 	history history
 	masters masters
 	// pending is the commit that waits for its confirmation, nil for none;
@@ -145,7 +145,7 @@ type saved struct {
 // choose loads the newest version that can be used; nothing in a new folder.
 func (s *Store) choose(found *journal.Found) (*saved, error) {
 	if found.Empty() {
-		return &saved{loaded: &loaded{device: new(oc.Device), changed: time.Now()}, config: openconfig.NewConfig()}, nil
+		return &saved{loaded: &loaded{device: new(oc.Device)}, config: openconfig.NewConfig()}, nil
 	}
 	errs := found.Damage
 	for i := range found.Versions {
@@ -171,11 +171,14 @@ func (s *Store) loadVersion(v *journal.Version) (*saved, error) {
 	if l.changed.IsZero() {
 		l.changed = v.Changed
 	}
-	if l.changed.IsZero() {
+	found := &saved{loaded: l, version: v}
+	if err := found.translate(s.schema); err != nil {
+		return nil, err
+	}
+	if l.changed.IsZero() && !found.difference.Empty() { // written by hand: it is changed by being taken up
 		l.changed = time.Now()
 	}
-	found := &saved{loaded: l, version: v}
-	return found, found.translate(s.schema)
+	return found, nil
 }
 
 // translate validates the configuration and gives it in the datapath's terms.

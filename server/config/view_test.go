@@ -30,7 +30,13 @@ func TestCommitTellsWhatAClientSees(t *testing.T) {
 			set:  []string{port("p1"), "update " + p1 + "/hold-time/config/up 5"},
 			want: []string{
 				"+ " + p1 + "/config/name = p1", "+ " + p1 + "/config/type = ethernetCsmacd", "+ " + p1 + "/hold-time/config/up = 5",
-				"+ " + p1 + "/config/enabled = true", "+ " + p1 + "/hold-time/config/down = 0", "+ " + p1 + "/rates/config/load-interval = 300",
+				"+ " + p1 + "/aggregation/teaming/config/announcements = 1", "+ " + p1 + "/aggregation/teaming/config/down-delay = 0",
+				"+ " + p1 + "/aggregation/teaming/config/flowlet-gap = 500", "+ " + p1 + "/aggregation/teaming/config/primary-reselect = ALWAYS",
+				"+ " + p1 + "/aggregation/teaming/config/rebalance-interval = 10000", "+ " + p1 + "/aggregation/teaming/config/speed-weighted = false",
+				"+ " + p1 + "/aggregation/teaming/config/switch-independent = false", "+ " + p1 + "/aggregation/teaming/config/up-delay = 0",
+				"+ " + p1 + "/config/enabled = true", "+ " + p1 + "/config/forwarding-viable = true",
+				"+ " + p1 + "/hold-time/config/down = 0", "+ " + p1 + "/rates/config/load-interval = 300",
+				"+ " + p1 + "/switch-port/config/allow-teaming = true",
 			},
 		},
 		{
@@ -94,5 +100,28 @@ func TestOpenTellsEverything(t *testing.T) {
 	}
 	if got, want := again.commits[0].Time, e.commits[len(e.commits)-1].Time; !got.Equal(want) {
 		t.Errorf("changed last at %s, want %s", got, want)
+	}
+}
+
+// TestNeverConfigured: an element that was never configured knows of no last
+// change, however often it is started.
+func TestNeverConfigured(t *testing.T) {
+	dir := t.TempDir()
+	for range 3 {
+		e := open(t, dir)
+		if c := e.commits[0]; !c.Time.IsZero() {
+			t.Errorf("it was changed last at %s, want never", c.Time)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := open(t, dir)
+	e.set(t, port("p1"))
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(t, dir); again.commits[0].Time.IsZero() {
+		t.Error("after a change the element knows of none")
 	}
 }

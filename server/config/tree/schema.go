@@ -92,13 +92,25 @@ func (s *Schema) bind(n *ocpath.Node, holder reflect.Type, index int) error {
 			return fmt.Errorf("no schema entry")
 		}
 		var err error
-		if f.entry, err = util.ResolveIfLeafRef(schemaEntry.Dir[n.Name]); err != nil {
+		if f.entry, err = resolved(schemaEntry.Dir[n.Name]); err != nil {
 			return err
 		}
 		f.leaf, err = newCodec(n, t)
 		return err
 	}
 	return s.bindChildren(n.ID, f.structType)
+}
+
+// resolved is the entry of a leaf or leaf-list with, for a leafref, the type of
+// what it refers to. ygot's own way makes a leaf of a leaf-list.
+func resolved(entry *yang.Entry) (*yang.Entry, error) {
+	to, err := util.ResolveIfLeafRef(entry)
+	if err != nil || to == entry || !entry.IsLeafList() {
+		return to, err
+	}
+	list := *entry
+	list.Type = to.Type
+	return &list, nil
 }
 
 // bindKeyStruct finds the fields of the key of a list with several keys.
