@@ -42,11 +42,15 @@ enum drop_reason {
 	DROP_EGRESS_DOWN,
 	DROP_TOO_BIG,
 	DROP_TRANSMIT,
+	DROP_LAG_INACTIVE,
+	DROP_LAG_DUPLICATE,
+	DROP_LAG_REFLECTION,
+	DROP_ADDRESS_ELSEWHERE,
 	NUM_DROP_REASONS,
 };
 
 /* Room for reasons to come without a new shape of the counters. */
-#define DROP_SLOTS	20
+#define DROP_SLOTS	28
 
 /*
  * One way of a set of port_of_ifindex: which port a kernel interface is.
@@ -68,12 +72,19 @@ enum port_flags {
 	PORT_FORWARDING	= 1 << 0,	/* else each frame is dropped */
 	PORT_PEER	= 1 << 1,	/* leave by bpf_redirect_peer */
 	PORT_TRUNK	= 1 << 2,	/* takes tagged frames */
+	PORT_MEMBER	= 1 << 3,	/* of an aggregate, whose port decides */
+	PORT_AGGREGATE	= 1 << 4,	/* has members and no interface */
+	PORT_NO_TEAMING	= 1 << 5,	/* no address of another port moves here */
 };
 
 /*
  * A port. `how` is written as one word, and decides alone about untagged
  * frames; `tagged` bounds what a trunk takes and gives with a tag and holds
  * no bit for the PVID.
+ *
+ * A member of an aggregate has a port of its own, by whose number its frames
+ * are counted; PORT_FORWARDING is whether frames are taken in there. All else
+ * is the aggregate's port: addresses are learned and flooded by its number.
  */
 struct port_how {
 	__u16 flags;	/* enum port_flags */
@@ -86,7 +97,91 @@ struct port {
 	struct port_how how;
 	__u32 ifindex;	/* where frames leave; 0: nowhere */
 	__u32 mtu;	/* octets above the Ethernet header and its tag */
+	__u16 lag;	/* of an aggregate: its number in lags */
+	__u16 aggregate; /* of a member: the port number of its aggregate */
+	__u32 reserved;
 	__u64 tagged[VLAN_WORDS];
+};
+
+/*
+ * A link aggregation group: which member a frame leaves by. Its hash selects a
+ * bucket, the bucket two members: the first carries the frame, the second does
+ * where the first has no carrier, and where that has none either, any active
+ * one. There are two tables; the element fills the one that is not in use and
+ * changes `current`.
+ */
+#define MAX_LAGS	129	/* LAG numbers 1..128; 0 is none */
+#define LAG_BUCKETS	256
+#define LAG_MEMBERS	32
+#define LAG_NO_MEMBER	0xff
+
+/* What the hash is made of: spec.Distribution has the same numbers. */
+enum lag_distribution {
+	LAG_FREE,		/* the LAG does not exist */
+	LAG_TRANSPORT_PORTS,	/* addresses and ports of layers 3 and 4 */
+	LAG_IP_ADDRESSES,	/* addresses of layer 3 */
+	LAG_MAC_ADDRESSES,	/* both addresses and the type of layer 2 */
+	LAG_VLAN_SOURCE_MAC,	/* VLAN and source address */
+	LAG_SWITCH_PORT,	/* the port that the frame came in at */
+	LAG_DYNAMIC,		/* as by ports, pauses let buckets move */
+	LAG_ACTIVE_BACKUP,	/* nothing: bucket 0 carries all */
+};
+
+enum lag_flags {
+	LAG_INDEPENDENT = 1 << 0, /* the other end knows nothing of it */
+};
+
+enum lag_member_flags {
+	LAG_MEMBER_ACTIVE = 1 << 0,	/* frames may leave by it */
+	LAG_MEMBER_PEER	  = 1 << 1,	/* by bpf_redirect_peer */
+};
+
+struct lag_bucket {
+	__u8 first;	/* numbers of members, or LAG_NO_MEMBER */
+	__u8 second;
+};
+
+/* The element writes the first half as one word, the program the second. */
+struct lag_member {
+	__u32 ifindex;	/* 0: no member */
+	__u16 port;	/* by whose number its frames are counted */
+	__u16 flags;	/* enum lag_member_flags */
+	__u64 device;	/* the kernel's struct net_device, or 0: unknown */
+} __attribute__((aligned(8)));
+
+struct lag_table {
+	struct lag_bucket bucket[LAG_BUCKETS];
+	struct lag_member member[LAG_MEMBERS];
+	__u8 distribution;	/* enum lag_distribution */
+	__u8 flags;		/* enum lag_flags */
+	__u8 designated;	/* the member that takes broadcasts in */
+	__u8 reserved;
+	__u32 flowlet_gap;	/* microseconds, of LAG_DYNAMIC */
+	__u32 changed;		/* jiffies when the table came into use */
+	__u32 reserved2;
+};
+
+struct lag {
+	__u32 current;		/* the table in use: 0 or 1 */
+	__u32 reserved[15];
+	struct lag_table table[2];
+};
+
+/* Octets that left by each bucket of a LAG; only LAG_DYNAMIC counts them. */
+struct lag_load {
+	__u64 octets[LAG_BUCKETS];
+};
+
+/*
+ * A question of the element and its answer: has an interface carrier, and is
+ * it up?
+ */
+#define MAX_CARRIERS	4096
+
+struct carrier {
+	__u32 ifindex;
+	__u32 up;
+	__u64 device;	/* the kernel's struct net_device, or 0: unknown */
 };
 
 enum switch_flags {
@@ -218,7 +313,8 @@ struct global {
 	__u32 generation;	/* a flow of another generation is void */
 	__u32 reserved;
 	__u64 events_lost;	/* no room in fdb_events */
-	__u64 reserved2[6];
+	__u64 net;		/* the kernel's struct net of the interfaces, or 0 */
+	__u64 reserved2[5];
 };
 
 #endif

@@ -55,4 +55,31 @@ static inline void count_out(__u32 port, enum cast cast, __u32 octets,
 		count(&c->out, cast, octets);
 }
 
+struct fold_request {
+	__u32 from;
+	__u32 into;
+};
+
+#define COUNTER_WORDS	(sizeof(struct port_counters) / sizeof(__u64))
+#define MAX_CPUS	8192
+
+/*
+ * fold_step adds what one CPU has counted at a port to another port's counters
+ * of the CPU that runs this. Here a frame may come between the reading and the
+ * writing of a word: one instruction does both.
+ */
+static long fold_step(__u32 cpu, struct fold_request *r)
+{
+	__u64 *from = bpf_map_lookup_percpu_elem(&counters, &r->from, cpu);
+	__u64 *into = bpf_map_lookup_elem(&counters, &r->into);
+
+	if (!from || !into)
+		return 1;
+	for (__u32 i = 0; i < COUNTER_WORDS; i++) {
+		__sync_fetch_and_add(&into[i], from[i]);
+		from[i] = 0;
+	}
+	return 0;
+}
+
 #endif

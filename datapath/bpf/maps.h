@@ -39,6 +39,18 @@ SHARED_ARRAY(port_of_ifindex, struct port_set, INDEX_SETS);
 /* Ports by number. Element writes, program reads. */
 SHARED_ARRAY(ports, struct port, MAX_PORTS);
 
+/*
+ * Link aggregation groups by number. The element writes, the program notes the
+ * devices of members.
+ */
+SHARED_ARRAY(lags, struct lag, MAX_LAGS);
+
+/* Octets by bucket. The program writes, the element reads. */
+PERCPU_ARRAY(lag_loads, struct lag_load, MAX_LAGS);
+
+/* Carriers of interfaces. The element asks, read_carriers answers. */
+SHARED_ARRAY(carriers, struct carrier, MAX_CARRIERS);
+
 /* Switches by number. Element writes the first half, program the second. */
 SHARED_ARRAY(switches, struct vswitch, MAX_SWITCHES);
 

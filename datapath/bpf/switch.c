@@ -22,6 +22,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "counters.h"
+#include "device.h"
 #include "vlan.h"
 #include "output.h"
 #include "fdb.h"
@@ -34,6 +35,9 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile struct {
 	enum drop_reason drop_reason;
 	enum port_flags port_flags;
+	enum lag_distribution lag_distribution;
+	enum lag_flags lag_flags;
+	enum lag_member_flags lag_member_flags;
 	enum switch_flags switch_flags;
 	enum fid_flags fid_flags;
 	enum fdb_event_kind fdb_event_kind;
@@ -208,4 +212,21 @@ SEC("syscall")
 int clock(void *ctx)
 {
 	return bpf_jiffies64();
+}
+
+/* read_carriers answers the questions in carriers. */
+SEC("syscall")
+int read_carriers(struct carrier_request *request)
+{
+	return answer_carriers(request);
+}
+
+/* fold_counters moves what a port has counted to another one. */
+SEC("syscall")
+int fold_counters(struct fold_request *request)
+{
+	struct fold_request r = *request;
+
+	bpf_loop(MAX_CPUS, fold_step, &r, 0);
+	return 0;
 }

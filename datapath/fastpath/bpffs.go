@@ -136,14 +136,9 @@ func inMountsOf(pid string, do func() error) error {
 // Namespaces are told apart by their cookie (SO_NETNS_COOKIE), which is not
 // used a second time until the next boot.
 func PinDir(bpffs string) (string, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	cookie, err := namespaceCookie()
 	if err != nil {
-		return "", fmt.Errorf("network namespace: %w", err)
-	}
-	defer unix.Close(fd)
-	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
-	if err != nil {
-		return "", fmt.Errorf("cookie of the network namespace: %w", err)
+		return "", err
 	}
 	return filepath.Join(bpffs, pinBase, strconv.FormatUint(cookie, 10)), nil
 }

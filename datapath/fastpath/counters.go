@@ -44,7 +44,10 @@ func (o *Objects) ReadCounters(dst []spec.Counters) error {
 	return nil
 }
 
-func addDirection(d *spec.Direction, octets, unicast, multicast, broadcast uint64, drops *[20]uint64) {
+// dropSlots is DROP_SLOTS of datapath/bpf/abi.h.
+const dropSlots = len(bpf.SwitchPortCounters{}.In.Drops)
+
+func addDirection(d *spec.Direction, octets, unicast, multicast, broadcast uint64, drops *[dropSlots]uint64) {
 	d.Octets += octets
 	d.Unicast += unicast
 	d.Multicast += multicast
@@ -64,6 +67,20 @@ func (o *Objects) ResetCounters(port uint16) error {
 	zero := make([]bpf.SwitchPortCounters, cpus)
 	if err := o.maps[bpf.SwitchMapCounters].Put(uint32(port), zero); err != nil {
 		return fmt.Errorf("reset counters of port %d: %w", port, err)
+	}
+	return nil
+}
+
+// FoldCounters adds the counters of one port to those of another and makes them
+// zero: a member that leaves its aggregate leaves there what it counted. The
+// port that they are taken from must not be forwarding.
+func (o *Objects) FoldCounters(from, into uint16) error {
+	if from == 0 || from > spec.MaxPorts || into == 0 || into > spec.MaxPorts || from == into {
+		return fmt.Errorf("fold counters of port %d into port %d: want two ports 1..%d", from, into, spec.MaxPorts)
+	}
+	args := struct{ From, Into uint32 }{uint32(from), uint32(into)}
+	if _, err := o.fold.Run(&ebpf.RunOptions{Context: args}); err != nil {
+		return fmt.Errorf("fold counters of port %d into port %d: %w", from, into, err)
 	}
 	return nil
 }

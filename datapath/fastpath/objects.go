@@ -33,10 +33,13 @@ type Objects struct {
 	program *ebpf.Program
 	current ebpf.ProgramID
 	clock   *ebpf.Program
+	fold    *ebpf.Program // counters of one port into another's
+	reader  *ebpf.Program // of carriers
 	events  *ringbuf.Reader
 	record  ringbuf.Record
 	lost    uint64 // of globals, when events were last drained
 	hz      uint32 // jiffies per second
+	cookie  uint64 // of the network namespace
 	memory
 
 	countersMu sync.Mutex
@@ -54,10 +57,13 @@ type memory struct {
 	flood    array[bpf.SwitchFloodSet]
 	fdb      array[bpf.SwitchFdbBucket]
 	globals  array[bpf.SwitchGlobal]
+	lags     array[bpf.SwitchLag]
+	carriers array[bpf.SwitchCarrier]
 }
 
 // Open loads the program and takes over the maps and links that are pinned
-// below pinDir (see PinDir), or makes them. Frames go on passing through the
+// below pinDir (see PinDir), or makes them. The calling thread is in the network
+// namespace of the interfaces. Frames go on passing through the
 // programs that are attached; Attachments tells which those are. Until Close,
 // pinDir is locked: a second Open of it fails with ErrLocked.
 //
@@ -81,6 +87,9 @@ func Open(pinDir string, log *slog.Logger) (_ *Objects, err error) {
 		return nil, fmt.Errorf("pins: %w", err)
 	}
 	if o.lock, err = lockDir(pinDir); err != nil {
+		return nil, err
+	}
+	if o.cookie, err = namespaceCookie(); err != nil {
 		return nil, err
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
@@ -111,7 +120,10 @@ func (o *Objects) load(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	o.program, o.clock = programs.SwitchIngress, programs.Clock
+	o.program, o.clock, o.fold, o.reader = programs.SwitchIngress, programs.Clock, programs.FoldCounters, programs.ReadCarriers
+	if err := o.Carriers(nil, nil); err != nil { // notes the network namespace
+		return err
+	}
 	info, err := o.program.Info()
 	if err != nil {
 		return fmt.Errorf("program info: %w", err)
@@ -188,7 +200,7 @@ func (o *Objects) Close() error {
 		errs = append(errs, o.events.Close())
 	}
 	errs = append(errs, o.memory.close())
-	for _, p := range []*ebpf.Program{o.program, o.clock} {
+	for _, p := range []*ebpf.Program{o.program, o.clock, o.fold, o.reader} {
 		if p != nil {
 			errs = append(errs, p.Close())
 		}
@@ -204,11 +216,11 @@ func (o *Objects) Close() error {
 
 func (m *memory) close() error {
 	return errors.Join(m.index.close(), m.ports.close(), m.switches.close(), m.fids.close(),
-		m.flood.close(), m.fdb.close(), m.globals.close())
+		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.carriers.close())
 }
 
 func (m *memory) open(maps map[string]*ebpf.Map) error {
-	var errs [7]error
+	var errs [9]error
 	m.index, errs[0] = mapArray[bpf.SwitchPortSet](maps[bpf.SwitchMapPortOfIfindex])
 	m.ports, errs[1] = mapArray[bpf.SwitchPort](maps[bpf.SwitchMapPorts])
 	m.switches, errs[2] = mapArray[bpf.SwitchVswitch](maps[bpf.SwitchMapSwitches])
@@ -216,6 +228,8 @@ func (m *memory) open(maps map[string]*ebpf.Map) error {
 	m.flood, errs[4] = mapArray[bpf.SwitchFloodSet](maps[bpf.SwitchMapFlood])
 	m.fdb, errs[5] = mapArray[bpf.SwitchFdbBucket](maps[bpf.SwitchMapFdb])
 	m.globals, errs[6] = mapArray[bpf.SwitchGlobal](maps[globals])
+	m.lags, errs[7] = mapArray[bpf.SwitchLag](maps[bpf.SwitchMapLags])
+	m.carriers, errs[8] = mapArray[bpf.SwitchCarrier](maps[bpf.SwitchMapCarriers])
 	return errors.Join(errs[:]...)
 }
 

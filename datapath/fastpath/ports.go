@@ -10,15 +10,19 @@ import (
 
 // Port is a switch port as the program has it.
 type Port struct {
-	// IfIndex is where frames leave; 0 where the interface is not there.
+	// IfIndex is where frames leave; 0 where the interface is not there, and of
+	// an aggregate.
 	IfIndex uint32
 	// MTU in octets above the Ethernet header and its tag.
 	MTU uint32
-	// Switch is the number of its switch, 1..spec.MaxSwitches.
+	// Switch is the number of its switch, 1..spec.MaxSwitches; of a member it
+	// may be 0, since its aggregate's counts.
 	Switch uint16
 	// PVID is the VLAN of untagged frames, 0 for none.
 	PVID uint16
-	// Forwarding is false where every frame is dropped.
+	// Forwarding is false where every frame is dropped. Of a member it says
+	// whether frames are taken in there (collecting); of an aggregate it lets
+	// frames in and out at all.
 	Forwarding bool
 	// Peer lets frames leave straight to the other end of a veth pair
 	// (bpf_redirect_peer). That end must be in another network namespace: the
@@ -29,6 +33,15 @@ type Port struct {
 	// Tagged are the VLANs that a trunk carries with a tag. The PVID's bit is
 	// ignored, and so is all of it where Trunk is false.
 	Tagged spec.VLANSet
+	// LAG makes the port an aggregate: its number in LAGs, 1..spec.MaxAggregates.
+	LAG uint16
+	// MemberOf makes the port a member: the port number of its aggregate. Its
+	// frames are counted by the member's number, and all else goes by the
+	// aggregate's port: switch, VLANs, MTU, learning and flooding.
+	MemberOf uint16
+	// NoTeaming keeps addresses that are known at another port from moving to
+	// this one (spec.DropAddressElsewhere).
+	NoTeaming bool
 }
 
 // Ports is the table of ports by number, 1..spec.MaxPorts.
@@ -43,15 +56,17 @@ func (t Ports) List() (map[uint16]Port, error) {
 	for i := range t.o.ports.values {
 		v := &t.o.ports.values[i]
 		how := loadWord(&v.How)
-		if how.Sw == 0 {
+		flags := bpf.SwitchPortFlags(how.Flags)
+		if how.Sw == 0 && flags&bpf.SwitchPortFlagsPORT_MEMBER == 0 {
 			continue
 		}
-		flags := bpf.SwitchPortFlags(how.Flags)
 		p := Port{
 			IfIndex: v.Ifindex, MTU: v.Mtu, Switch: how.Sw, PVID: how.Pvid,
 			Forwarding: flags&bpf.SwitchPortFlagsPORT_FORWARDING != 0,
 			Peer:       flags&bpf.SwitchPortFlagsPORT_PEER != 0,
 			Trunk:      flags&bpf.SwitchPortFlagsPORT_TRUNK != 0,
+			NoTeaming:  flags&bpf.SwitchPortFlagsPORT_NO_TEAMING != 0,
+			LAG:        v.Lag, MemberOf: v.Aggregate,
 		}
 		for w := range v.Tagged {
 			p.Tagged[w] = atomic.LoadUint64(&v.Tagged[w])
@@ -68,9 +83,13 @@ func (t Ports) Put(number uint16, p Port) error {
 	if number == 0 || number > spec.MaxPorts {
 		return fmt.Errorf("port number %d: want 1..%d", number, spec.MaxPorts)
 	}
-	if p.Switch == 0 || p.Switch > spec.MaxSwitches || p.PVID > spec.MaxVLAN {
+	if p.Switch == 0 && p.MemberOf == 0 || p.Switch > spec.MaxSwitches || p.PVID > spec.MaxVLAN {
 		return fmt.Errorf("port %d: switch %d, PVID %d: want switch 1..%d and PVID 0..%d",
 			number, p.Switch, p.PVID, spec.MaxSwitches, spec.MaxVLAN)
+	}
+	if p.LAG > spec.MaxAggregates || p.MemberOf > spec.MaxPorts || p.MemberOf == number || p.LAG != 0 && (p.MemberOf != 0 || p.IfIndex != 0) {
+		return fmt.Errorf("port %d: aggregate %d, member of port %d, interface %d: want one of aggregate 1..%d and member of another port 1..%d",
+			number, p.LAG, p.MemberOf, p.IfIndex, spec.MaxAggregates, spec.MaxPorts)
 	}
 	v := &t.o.ports.values[number]
 	var final, between spec.VLANSet
@@ -84,6 +103,7 @@ func (t Ports) Put(number uint16, p Port) error {
 	}
 	storeVLANs(v, &between)
 	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)
+	atomic.StoreUint64(word(&v.Lag), uint64(p.LAG)|uint64(p.MemberOf)<<16)
 	how := v.How
 	how.Flags, how.Sw, how.Pvid = portFlags(p), p.Switch, p.PVID
 	how.Version++
@@ -103,6 +123,15 @@ func portFlags(p Port) uint16 {
 	}
 	if p.Trunk {
 		flags |= bpf.SwitchPortFlagsPORT_TRUNK
+	}
+	if p.LAG != 0 {
+		flags |= bpf.SwitchPortFlagsPORT_AGGREGATE
+	}
+	if p.MemberOf != 0 {
+		flags |= bpf.SwitchPortFlagsPORT_MEMBER
+	}
+	if p.NoTeaming {
+		flags |= bpf.SwitchPortFlagsPORT_NO_TEAMING
 	}
 	return uint16(flags)
 }
@@ -126,6 +155,7 @@ func (t Ports) Delete(number uint16) error {
 	how.Version++
 	storeWord(&v.How, how)
 	atomic.StoreUint64(word(&v.Ifindex), 0)
+	atomic.StoreUint64(word(&v.Lag), 0)
 	storeVLANs(v, &spec.VLANSet{})
 	t.o.newGeneration()
 	return nil

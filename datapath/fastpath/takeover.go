@@ -84,18 +84,25 @@ func (o *Objects) copyFDB(old *ebpf.Map) (int, error) {
 	return n, nil
 }
 
-// copyCounters takes over the counters of a map with the same value and
-// another number of ports; it tells how many it took.
+// copyCounters takes over the counters of a map with another number of ports,
+// or with fewer reasons for which frames are dropped: in each half of a value
+// these come last. It tells how many ports it took.
 func (o *Objects) copyCounters(old *ebpf.Map) (int, error) {
 	to := o.maps[bpf.SwitchMapCounters]
-	if old.Type() != to.Type() || old.ValueSize() != to.ValueSize() {
+	if old.Type() != to.Type() || old.ValueSize() > to.ValueSize() {
 		return 0, nil
 	}
 	n := min(old.MaxEntries(), to.MaxEntries())
 	for i := range n {
-		var v []bpf.SwitchPortCounters
-		if err := old.Lookup(i, &v); err != nil {
+		var raw [][]byte
+		if err := old.Lookup(i, &raw); err != nil {
 			return int(i), fmt.Errorf("take over counters of port %d: %w", i, err)
+		}
+		v := make([][]byte, len(raw))
+		for cpu, was := range raw {
+			v[cpu] = make([]byte, to.ValueSize())
+			copy(v[cpu], was[:len(was)/2])
+			copy(v[cpu][len(v[cpu])/2:], was[len(was)/2:])
 		}
 		if err := to.Put(i, v); err != nil {
 			return int(i), fmt.Errorf("take over counters of port %d: %w", i, err)

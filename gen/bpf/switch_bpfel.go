@@ -13,27 +13,47 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type SwitchCarrier struct {
+	_       structs.HostLayout
+	Ifindex uint32
+	Up      uint32
+	Device  uint64
+}
+
+type SwitchDirection struct {
+	_         structs.HostLayout
+	Octets    uint64
+	Unicast   uint64
+	Multicast uint64
+	Broadcast uint64
+	Drops     [28]uint64
+}
+
 type SwitchDropReason uint32
 
 const (
-	SwitchDropReasonDROP_NONE             SwitchDropReason = 0
-	SwitchDropReasonDROP_PORT_DOWN        SwitchDropReason = 1
-	SwitchDropReasonDROP_SWITCH_DISABLED  SwitchDropReason = 2
-	SwitchDropReasonDROP_MALFORMED        SwitchDropReason = 3
-	SwitchDropReasonDROP_MULTICAST_SOURCE SwitchDropReason = 4
-	SwitchDropReasonDROP_SOURCE_IS_DEST   SwitchDropReason = 5
-	SwitchDropReasonDROP_TAG_MISMATCH     SwitchDropReason = 6
-	SwitchDropReasonDROP_INGRESS_VLAN     SwitchDropReason = 7
-	SwitchDropReasonDROP_UNTAGGED         SwitchDropReason = 8
-	SwitchDropReasonDROP_VLAN_SUSPENDED   SwitchDropReason = 9
-	SwitchDropReasonDROP_RESERVED_MAC     SwitchDropReason = 10
-	SwitchDropReasonDROP_EMPTY_PORT_LIST  SwitchDropReason = 11
-	SwitchDropReasonDROP_LOOPBACK         SwitchDropReason = 12
-	SwitchDropReasonDROP_EGRESS_VLAN      SwitchDropReason = 13
-	SwitchDropReasonDROP_EGRESS_DOWN      SwitchDropReason = 14
-	SwitchDropReasonDROP_TOO_BIG          SwitchDropReason = 15
-	SwitchDropReasonDROP_TRANSMIT         SwitchDropReason = 16
-	SwitchDropReasonNUM_DROP_REASONS      SwitchDropReason = 17
+	SwitchDropReasonDROP_NONE              SwitchDropReason = 0
+	SwitchDropReasonDROP_PORT_DOWN         SwitchDropReason = 1
+	SwitchDropReasonDROP_SWITCH_DISABLED   SwitchDropReason = 2
+	SwitchDropReasonDROP_MALFORMED         SwitchDropReason = 3
+	SwitchDropReasonDROP_MULTICAST_SOURCE  SwitchDropReason = 4
+	SwitchDropReasonDROP_SOURCE_IS_DEST    SwitchDropReason = 5
+	SwitchDropReasonDROP_TAG_MISMATCH      SwitchDropReason = 6
+	SwitchDropReasonDROP_INGRESS_VLAN      SwitchDropReason = 7
+	SwitchDropReasonDROP_UNTAGGED          SwitchDropReason = 8
+	SwitchDropReasonDROP_VLAN_SUSPENDED    SwitchDropReason = 9
+	SwitchDropReasonDROP_RESERVED_MAC      SwitchDropReason = 10
+	SwitchDropReasonDROP_EMPTY_PORT_LIST   SwitchDropReason = 11
+	SwitchDropReasonDROP_LOOPBACK          SwitchDropReason = 12
+	SwitchDropReasonDROP_EGRESS_VLAN       SwitchDropReason = 13
+	SwitchDropReasonDROP_EGRESS_DOWN       SwitchDropReason = 14
+	SwitchDropReasonDROP_TOO_BIG           SwitchDropReason = 15
+	SwitchDropReasonDROP_TRANSMIT          SwitchDropReason = 16
+	SwitchDropReasonDROP_LAG_INACTIVE      SwitchDropReason = 17
+	SwitchDropReasonDROP_LAG_DUPLICATE     SwitchDropReason = 18
+	SwitchDropReasonDROP_LAG_REFLECTION    SwitchDropReason = 19
+	SwitchDropReasonDROP_ADDRESS_ELSEWHERE SwitchDropReason = 20
+	SwitchDropReasonNUM_DROP_REASONS       SwitchDropReason = 21
 )
 
 type SwitchFdbBucket struct {
@@ -106,7 +126,73 @@ type SwitchGlobal struct {
 	Generation uint32
 	Reserved   uint32
 	EventsLost uint64
-	Reserved2  [6]uint64
+	Net        uint64
+	Reserved2  [5]uint64
+}
+
+type SwitchLag struct {
+	_        structs.HostLayout
+	Current  uint32
+	Reserved [15]uint32
+	Table    [2]SwitchLagTable
+}
+
+type SwitchLagBucket struct {
+	_      structs.HostLayout
+	First  uint8
+	Second uint8
+}
+
+type SwitchLagDistribution uint32
+
+const (
+	SwitchLagDistributionLAG_FREE            SwitchLagDistribution = 0
+	SwitchLagDistributionLAG_TRANSPORT_PORTS SwitchLagDistribution = 1
+	SwitchLagDistributionLAG_IP_ADDRESSES    SwitchLagDistribution = 2
+	SwitchLagDistributionLAG_MAC_ADDRESSES   SwitchLagDistribution = 3
+	SwitchLagDistributionLAG_VLAN_SOURCE_MAC SwitchLagDistribution = 4
+	SwitchLagDistributionLAG_SWITCH_PORT     SwitchLagDistribution = 5
+	SwitchLagDistributionLAG_DYNAMIC         SwitchLagDistribution = 6
+	SwitchLagDistributionLAG_ACTIVE_BACKUP   SwitchLagDistribution = 7
+)
+
+type SwitchLagFlags uint32
+
+const (
+	SwitchLagFlagsLAG_INDEPENDENT SwitchLagFlags = 1
+)
+
+type SwitchLagLoad struct {
+	_      structs.HostLayout
+	Octets [256]uint64
+}
+
+type SwitchLagMember struct {
+	_       structs.HostLayout
+	Ifindex uint32
+	Port    uint16
+	Flags   uint16
+	Device  uint64
+}
+
+type SwitchLagMemberFlags uint32
+
+const (
+	SwitchLagMemberFlagsLAG_MEMBER_ACTIVE SwitchLagMemberFlags = 1
+	SwitchLagMemberFlagsLAG_MEMBER_PEER   SwitchLagMemberFlags = 2
+)
+
+type SwitchLagTable struct {
+	_            structs.HostLayout
+	Bucket       [256]SwitchLagBucket
+	Member       [32]SwitchLagMember
+	Distribution uint8
+	Flags        uint8
+	Designated   uint8
+	Reserved     uint8
+	FlowletGap   uint32
+	Changed      uint32
+	Reserved2    uint32
 }
 
 type SwitchPort struct {
@@ -118,29 +204,18 @@ type SwitchPort struct {
 		Sw      uint16
 		Pvid    uint16
 	}
-	Ifindex uint32
-	Mtu     uint32
-	Tagged  [64]uint64
+	Ifindex   uint32
+	Mtu       uint32
+	Lag       uint16
+	Aggregate uint16
+	Reserved  uint32
+	Tagged    [64]uint64
 }
 
 type SwitchPortCounters struct {
-	_  structs.HostLayout
-	In struct {
-		_         structs.HostLayout
-		Octets    uint64
-		Unicast   uint64
-		Multicast uint64
-		Broadcast uint64
-		Drops     [20]uint64
-	}
-	Out struct {
-		_         structs.HostLayout
-		Octets    uint64
-		Unicast   uint64
-		Multicast uint64
-		Broadcast uint64
-		Drops     [20]uint64
-	}
+	_   structs.HostLayout
+	In  SwitchDirection
+	Out SwitchDirection
 }
 
 type SwitchPortFlags uint32
@@ -149,6 +224,9 @@ const (
 	SwitchPortFlagsPORT_FORWARDING SwitchPortFlags = 1
 	SwitchPortFlagsPORT_PEER       SwitchPortFlags = 2
 	SwitchPortFlagsPORT_TRUNK      SwitchPortFlags = 4
+	SwitchPortFlagsPORT_MEMBER     SwitchPortFlags = 8
+	SwitchPortFlagsPORT_AGGREGATE  SwitchPortFlags = 16
+	SwitchPortFlagsPORT_NO_TEAMING SwitchPortFlags = 32
 )
 
 type SwitchPortSet struct {
@@ -188,16 +266,21 @@ type SwitchVswitch struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SwitchMapCarriers       = "carriers"
 	SwitchMapCounters       = "counters"
 	SwitchMapFdb            = "fdb"
 	SwitchMapFdbEvents      = "fdb_events"
 	SwitchMapFids           = "fids"
 	SwitchMapFlood          = "flood"
 	SwitchMapFlowCache      = "flow_cache"
+	SwitchMapLagLoads       = "lag_loads"
+	SwitchMapLags           = "lags"
 	SwitchMapPortOfIfindex  = "port_of_ifindex"
 	SwitchMapPorts          = "ports"
 	SwitchMapSwitches       = "switches"
 	SwitchProgClock         = "clock"
+	SwitchProgFoldCounters  = "fold_counters"
+	SwitchProgReadCarriers  = "read_carriers"
 	SwitchProgSwitchIngress = "switch_ingress"
 	SwitchVarCaching        = "caching"
 	SwitchVarGlobals        = "globals"
@@ -249,6 +332,8 @@ type SwitchSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchProgramSpecs struct {
 	Clock         *ebpf.ProgramSpec `ebpf:"clock"`
+	FoldCounters  *ebpf.ProgramSpec `ebpf:"fold_counters"`
+	ReadCarriers  *ebpf.ProgramSpec `ebpf:"read_carriers"`
 	SwitchIngress *ebpf.ProgramSpec `ebpf:"switch_ingress"`
 }
 
@@ -256,12 +341,15 @@ type SwitchProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchMapSpecs struct {
+	Carriers      *ebpf.MapSpec `ebpf:"carriers"`
 	Counters      *ebpf.MapSpec `ebpf:"counters"`
 	Fdb           *ebpf.MapSpec `ebpf:"fdb"`
 	FdbEvents     *ebpf.MapSpec `ebpf:"fdb_events"`
 	Fids          *ebpf.MapSpec `ebpf:"fids"`
 	Flood         *ebpf.MapSpec `ebpf:"flood"`
 	FlowCache     *ebpf.MapSpec `ebpf:"flow_cache"`
+	LagLoads      *ebpf.MapSpec `ebpf:"lag_loads"`
+	Lags          *ebpf.MapSpec `ebpf:"lags"`
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
 	Switches      *ebpf.MapSpec `ebpf:"switches"`
@@ -298,12 +386,15 @@ func (o *SwitchObjects) Close() error {
 //
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchMaps struct {
+	Carriers      *ebpf.Map `ebpf:"carriers"`
 	Counters      *ebpf.Map `ebpf:"counters"`
 	Fdb           *ebpf.Map `ebpf:"fdb"`
 	FdbEvents     *ebpf.Map `ebpf:"fdb_events"`
 	Fids          *ebpf.Map `ebpf:"fids"`
 	Flood         *ebpf.Map `ebpf:"flood"`
 	FlowCache     *ebpf.Map `ebpf:"flow_cache"`
+	LagLoads      *ebpf.Map `ebpf:"lag_loads"`
+	Lags          *ebpf.Map `ebpf:"lags"`
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
 	Switches      *ebpf.Map `ebpf:"switches"`
@@ -311,12 +402,15 @@ type SwitchMaps struct {
 
 func (m *SwitchMaps) Close() error {
 	return _SwitchClose(
+		m.Carriers,
 		m.Counters,
 		m.Fdb,
 		m.FdbEvents,
 		m.Fids,
 		m.Flood,
 		m.FlowCache,
+		m.LagLoads,
+		m.Lags,
 		m.PortOfIfindex,
 		m.Ports,
 		m.Switches,
@@ -339,12 +433,16 @@ type SwitchVariables struct {
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchPrograms struct {
 	Clock         *ebpf.Program `ebpf:"clock"`
+	FoldCounters  *ebpf.Program `ebpf:"fold_counters"`
+	ReadCarriers  *ebpf.Program `ebpf:"read_carriers"`
 	SwitchIngress *ebpf.Program `ebpf:"switch_ingress"`
 }
 
 func (p *SwitchPrograms) Close() error {
 	return _SwitchClose(
 		p.Clock,
+		p.FoldCounters,
+		p.ReadCarriers,
 		p.SwitchIngress,
 	)
 }
