@@ -40,6 +40,9 @@ type Options struct {
 	Transport Transport
 	// DialOut says to which collectors the element connects; zero is none.
 	DialOut dialout.Options
+	// Metrics is the TCP address, "host:port", that Prometheus scrapes; "" is
+	// none.
+	Metrics string
 	// Version is the element's own, as components and logs tell it.
 	Version string
 	Log     *slog.Logger
@@ -52,6 +55,7 @@ type Server struct {
 	tls      *tls.Config // nil for plain text
 	access   *access.Access
 	dialer   *dialout.Dialer // nil where there is no collector to dial
+	metrics  net.Listener    // nil where Prometheus is not served
 	unlock   func() error    // gives up the state folder
 }
 
@@ -85,7 +89,11 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, who.Close(), unlock())
 	}
-	return &Server{options: o, listener: listener, tls: secure, access: who, dialer: dialer, unlock: unlock}, nil
+	scraped, err := listenMetrics(o.Metrics, o.Transport, secure)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close(), who.Close(), unlock())
+	}
+	return &Server{options: o, listener: listener, tls: secure, access: who, dialer: dialer, metrics: scraped, unlock: unlock}, nil
 }
 
 // Addr is the address that is claimed.
@@ -93,7 +101,11 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Close gives up what Listen claimed, where Run is not called.
 func (s *Server) Close() error {
-	return errors.Join(s.listener.Close(), s.access.Close(), s.unlock())
+	var err error
+	if s.metrics != nil {
+		err = s.metrics.Close()
+	}
+	return errors.Join(err, s.listener.Close(), s.access.Close(), s.unlock())
 }
 
 // element is what Run puts together.
@@ -103,6 +115,7 @@ type element struct {
 	host     *host.Host
 	rates    *openconfig.Rates
 	load     *openconfig.Load
+	sources  []telemetry.Source // what the engine reads when asked
 }
 
 // Run serves the device until the context ends or serving fails. When it
@@ -132,6 +145,9 @@ func (s *Server) Run(ctx context.Context, device Device) (err error) {
 	running.Go(func() { e.observer.run(background) })
 	running.Go(func() { e.watchHost(background, s.options.Log) })
 	running.Go(func() { s.followAccess(background) })
+	if s.metrics != nil {
+		running.Go(func() { s.serveMetrics(background, e, device) })
+	}
 	err = s.serve(ctx, e, store, device.State())
 	cancel()
 	running.Wait()
@@ -163,7 +179,10 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewSystemGauges(h),
 		openconfig.NewProcessUsage(h, e.load),
 	} {
-		e.engine.Add(guarded{source, s.options.Log})
+		e.sources = append(e.sources, guarded{source, s.options.Log})
+	}
+	for _, source := range e.sources {
+		e.engine.Add(source)
 	}
 	if err := s.publishMachine(e); err != nil {
 		e.engine.Close()

@@ -22,6 +22,7 @@ const defaultStateDir = "/var/lib/signalbox"
 type serveFlags struct {
 	transport server.Transport
 	dialOut   dialout.Options
+	metrics   string
 	stateDir  string
 	bpffs     string
 	logLevel  slog.LevelVar
@@ -66,6 +67,7 @@ func (f *serveFlags) register(c *cobra.Command) {
 	flags.StringVar(&f.dialOut.CertFile, "dial-out-cert", "", "PEM `FILE` with the client certificate to show to collectors")
 	flags.StringVar(&f.dialOut.KeyFile, "dial-out-key", "", "PEM `FILE` with that certificate's key")
 	flags.BoolVar(&f.dialOut.Insecure, "dial-out-insecure", false, "speak plain text to collectors; loopback addresses only")
+	flags.StringVar(&f.metrics, "metrics", "", "`HOST:PORT` to answer Prometheus on, at /metrics; with TLS and users as gNMI has them (default none)")
 	flags.TextVar(&f.logLevel, "log-level", &f.logLevel, "what to log: debug, info, warn or error")
 	flags.BoolVar(&f.flush, "flush", false, "take everything off the host and end, as the flush command does")
 	registerBPFFS(c, &f.bpffs)
@@ -84,7 +86,7 @@ func registerBPFFS(c *cobra.Command, bpffs *string) {
 func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
 	f.dialOut.AllowTLS12 = f.transport.AllowTLS12
 	s, err := server.Listen(server.Options{
-		StateDir: f.stateDir, Transport: f.transport, DialOut: f.dialOut, Version: softwareVersion(), Log: log,
+		StateDir: f.stateDir, Transport: f.transport, DialOut: f.dialOut, Metrics: f.metrics, Version: softwareVersion(), Log: log,
 	})
 	if err != nil {
 		return err
