@@ -3,6 +3,7 @@ package netdev
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -24,6 +25,7 @@ type Conn struct {
 	// Stats.
 	socket *nl.SocketHandle
 	speed  ethtool
+	ns     netns.NsHandle // for sockets that are opened later
 }
 
 // Dial opens a connection to the interfaces of the calling thread's network
@@ -33,7 +35,7 @@ func Dial() (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rtnetlink: open: %w", err)
 	}
-	c := &Conn{handle: handle, socket: &nl.SocketHandle{}, speed: ethtool{fd: -1}}
+	c := &Conn{handle: handle, socket: &nl.SocketHandle{}, speed: ethtool{fd: -1}, ns: netns.None()}
 	if err := c.open(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -53,14 +55,45 @@ func (c *Conn) open() (err error) {
 	if err != nil {
 		return fmt.Errorf("rtnetlink: set timeout: %w", err)
 	}
+	if c.ns, err = netns.Get(); err != nil {
+		return fmt.Errorf("network namespace: %w", err)
+	}
 	return c.speed.open()
+}
+
+// inNamespace calls f on a thread that is in the connection's namespace. Where
+// the calling thread is in another one, it needs CAP_SYS_ADMIN.
+func (c *Conn) inNamespace(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	here, err := netns.Get()
+	if err != nil {
+		return fmt.Errorf("network namespace: %w", err)
+	}
+	defer here.Close()
+	if here.Equal(c.ns) {
+		return f()
+	}
+	if err := netns.Set(c.ns); err != nil {
+		return fmt.Errorf("enter the network namespace: %w", err)
+	}
+	err = f()
+	if back := netns.Set(here); back != nil {
+		runtime.LockOSThread() // the thread ends with the goroutine, nobody else gets it
+		return errors.Join(err, fmt.Errorf("leave the network namespace: %w", back))
+	}
+	return err
 }
 
 // Close ends the connection. It must not be used after.
 func (c *Conn) Close() error {
 	c.handle.Close()
 	c.socket.Close()
-	return c.speed.close()
+	err := c.speed.close()
+	if c.ns.IsOpen() {
+		err = errors.Join(err, c.ns.Close())
+	}
+	return err
 }
 
 // request starts one for the connection's own socket.

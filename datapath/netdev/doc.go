@@ -7,6 +7,10 @@
 // interface should be is decided by package datapath, and a [Watcher] only says
 // "look again". It creates and removes no interfaces.
 //
+// Two kinds of frames it sends and receives for others, and knows nothing of
+// what they say: the PDUs of the slow protocols ([SlowSocket]), and the
+// announcement of addresses ([Conn.Announce]).
+//
 // A [Conn] and a Watcher belong to the network namespace of the thread that
 // made them, whichever thread uses them later.
 package netdev
