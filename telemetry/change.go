@@ -1,38 +1,50 @@
 package telemetry
 
 import (
+	"slices"
+
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
-	"github.com/signalbox/signalbox/telemetry/wire"
 )
 
-// change is one leaf's new value, or one node that went with all below it. It
-// is encoded once for each encoding and shared by all queues it is in.
+// change is one leaf's new value, one atomic container that is told anew as a
+// whole, or one node that went with all below it. It is shared by all queues it
+// is in, and encoded by each reader when it is sent.
 type change struct {
 	id    *ident
 	node  ocpath.ID
 	gone  bool
 	time  int64
 	value schema.Value
-	// encoded are the contents of an Update, or of a Path for what went,
-	// filled by bytes under the engine's lock.
-	encoded [schema.NumEncodings][]byte
+	whole *whole // of an atomic container
 }
 
-// bytes gives the change's wire form.
-func (c *change) bytes(enc schema.Encoding) []byte {
-	if c.gone {
-		enc = 0
+// whole is what is told of an atomic container: its entry as it was at the
+// time of the change, and which of its leaves changed or went.
+type whole struct {
+	entry   *entry
+	touched []ocpath.ID
+}
+
+// touches reports that a change is of something a pattern asks for.
+func (c *change) touches(p schema.Pattern) bool {
+	switch {
+	case c.gone:
+		return p.Touches(c.id.path(c.node))
+	case c.whole != nil:
+		return slices.ContainsFunc(c.whole.touched, func(leaf ocpath.ID) bool { return p.Match(leaf, c.id.keys) })
 	}
-	if c.encoded[enc] == nil {
-		if c.gone {
-			c.encoded[enc] = append([]byte(c.id.prefix), c.id.suffix(c.node)...)
-		} else {
-			n := ocpath.Get(c.node)
-			value := c.value.AppendTyped(nil, n, enc)
-			c.encoded[enc] = wire.AppendUpdate(make([]byte, 0, wire.SizeUpdate(len(c.id.prefix)+len(n.Suffix), len(value))),
-				c.id.prefix, n.Suffix, value)
-		}
+	return p.Match(c.node, c.id.keys)
+}
+
+// has reports that a pattern may ask for what a change is about in some entry.
+func (c *change) has(p schema.Pattern) bool {
+	switch {
+	case c.gone:
+		return p.Touches(schema.Path{Node: c.node})
+	case c.whole != nil:
+		end := ocpath.Get(c.node).End
+		return p.Next(c.node, end) < end
 	}
-	return c.encoded[enc]
+	return p.Has(c.node)
 }

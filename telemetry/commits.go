@@ -78,10 +78,10 @@ func (q *queue) mark(frame []byte) {
 	}
 	if !q.synced {
 		q.held = append(q.held, frame)
-		q.count(itemOverhead)
+		q.count(markOverhead)
 		return
 	}
-	q.link(&item{sample: &sample{frames: [][]byte{frame}}})
+	q.add(&segment{sample: &sample{packet: packet{frames: [][]byte{frame}}}})
 	q.wake()
 }
 
@@ -91,8 +91,8 @@ func (q *queue) sync() {
 	defer q.mu.Unlock()
 	q.synced = true
 	if len(q.held) > 0 {
-		q.bytes -= len(q.held) * itemOverhead
-		q.link(&item{sample: &sample{frames: q.held}})
+		q.bytes -= len(q.held) * markOverhead
+		q.add(&segment{sample: &sample{packet: packet{frames: q.held}}})
 		q.held = nil
 		q.wake()
 	}

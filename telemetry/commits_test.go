@@ -11,7 +11,6 @@ import (
 	"github.com/openconfig/gnmi/proto/gnmi_ext"
 
 	"github.com/signalbox/signalbox/telemetry/schema"
-	"github.com/signalbox/signalbox/telemetry/wire"
 )
 
 // configSubscription adds the extension.
@@ -81,7 +80,7 @@ func TestG34_Refused(t *testing.T) {
 }
 
 func TestG34_HeldCommitsAreBounded(t *testing.T) {
-	q := newQueue(10 * itemOverhead)
+	q := newQueue(bounds{10 * markOverhead, 10 * markOverhead, bound})
 	for range 11 {
 		q.mark([]byte{1})
 	}
@@ -91,7 +90,7 @@ func TestG34_HeldCommitsAreBounded(t *testing.T) {
 		t.Error("marks of a reader that never gets its sync are kept without a bound")
 	}
 	q.sync()
-	if q.next(wire.NewFrame("", 64)) != nil {
+	if _, some := q.next(nil, 64); some {
 		t.Error("a queue that was given up has something")
 	}
 }

@@ -26,7 +26,7 @@ func (t *tx) changes() []*change {
 	for _, p := range pairs {
 		d.updates(p)
 	}
-	return d.out
+	return append(d.out, d.wholes...)
 }
 
 // settle pairs what was with what is: entries that went and came back in the
@@ -75,10 +75,14 @@ type diff struct {
 	gone  map[string][]*entry    // by the name of the entry around them
 	told  map[*entry]bool        // gone entries that a removal further up covers
 	out   []*change
+	// wholes tell of atomic containers of which something changed; whole finds
+	// one.
+	wholes []*change
+	whole  map[container]*change
 }
 
 func newDiff(t *tx, gone map[string]*entry) *diff {
-	d := &diff{tx: t, asked: map[string][]ocpath.ID{}, gone: map[string][]*entry{}, told: map[*entry]bool{}}
+	d := &diff{tx: t, asked: map[string][]ocpath.ID{}, gone: map[string][]*entry{}, told: map[*entry]bool{}, whole: map[container]*change{}}
 	for _, a := range t.asked {
 		d.asked[a.id.name] = append(d.asked[a.id.name], a.node)
 	}
@@ -105,7 +109,9 @@ func (d *diff) updates(p pair) {
 				continue
 			}
 		}
-		d.out = append(d.out, &change{id: p.after.id, node: l.id, time: d.time, value: l.value})
+		if !d.wholly(p.after, l.id) {
+			d.out = append(d.out, &change{id: p.after.id, node: l.id, time: d.time, value: l.value})
+		}
 	}
 }
 
@@ -120,8 +126,43 @@ func (d *diff) removals(p pair) {
 		lost = d.fold(p, node, lost)
 	}
 	for _, id := range lost {
-		d.out = append(d.out, d.removal(p.after.id, id))
+		if !d.partly(p.after, id) {
+			d.out = append(d.out, d.removal(p.after.id, id))
+		}
 	}
+}
+
+// wholly notes a leaf that changed in an atomic container, and tells whether it
+// stands in one.
+func (d *diff) wholly(e *entry, leaf ocpath.ID) bool {
+	node := d.shapes[leaf].atomic
+	if node == ocpath.Root {
+		return false
+	}
+	c := d.whole[container{e, node}]
+	if c == nil {
+		c = &change{id: e.id, node: node, time: d.time, whole: &whole{entry: e}}
+		d.whole[container{e, node}] = c
+		d.wholes = append(d.wholes, c)
+	}
+	c.whole.touched = append(c.whole.touched, leaf)
+	return true
+}
+
+// partly is wholly for a leaf that went: of a container of which nothing is
+// left, that is told once.
+func (d *diff) partly(e *entry, leaf ocpath.ID) bool {
+	node := d.shapes[leaf].atomic
+	if node == ocpath.Root {
+		return false
+	}
+	if e.remains(node, ocpath.Get(node).End) {
+		return d.wholly(e, leaf)
+	}
+	if n := len(d.out); n == 0 || d.out[n-1].id != e.id || d.out[n-1].node != node {
+		d.out = append(d.out, d.removal(e.id, node))
+	}
+	return true
 }
 
 // lost gives the leaves that an entry has no more, by ID.

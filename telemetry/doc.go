@@ -34,11 +34,16 @@
 // ones (for a sample of them, the tick), when they were read for those of a
 // source.
 //
-// A queue for each STREAM is bounded in octets. In it a newer value of a leaf
-// replaces the older one and counts it in duplicates, a delete drops what
-// waits below it, and a newer sample replaces the waiting one. Past the bound
-// the RPC ends with ErrSlowReader. Nobody waits for a slow reader.
+// A queue for each STREAM is bounded in octets. What waits in it are changes by
+// reference, encoded when they are sent. A newer value of a leaf replaces the
+// older one and counts it in duplicates, a delete drops what waits below it,
+// and a newer sample replaces the waiting one. Past the bound the RPC of a
+// reader that takes nothing ends with ErrSlowReader; one that reads may have a
+// burst of four times that. Nobody waits for a slow reader.
 //
-// qos and allow_aggregation are accepted and have no effect: no served model
-// marks a container for aggregation.
+// A container that the models mark as atomic is told as a whole whenever a leaf
+// of it changes, in one Notification that is marked so and has the container as
+// its prefix; with allow_aggregation, in JSON, as one value. Where nothing is
+// left of it there is one delete. Get tells leaves as ever. qos is accepted and
+// has no effect.
 package telemetry

@@ -16,12 +16,18 @@ import (
 
 // Options of an engine; the zero value has the defaults.
 type Options struct {
-	// QueueBytes bounds what waits for one subscriber, in octets of wire form
-	// and bookkeeping; a subscriber that lets more pile up gets ErrSlowReader.
-	// The newest sample of each table is on top of it: it is shared by all that
-	// wait for it, and replaces the one before. Default 32 MiB, which is about
-	// 50,000 changed leaves.
+	// QueueBytes bounds what waits for a subscriber that takes nothing for
+	// StallTime, in octets of memory: of changes their values and bookkeeping;
+	// where more waits it gets ErrSlowReader. The newest sample of each table is
+	// on top of it: it is shared by all that wait for it, and replaces the one
+	// before. Default 32 MiB, which is about 100,000 changed leaves.
 	QueueBytes int
+	// BurstBytes bounds what waits for a subscriber that reads: much can change
+	// at once. Default 4 × QueueBytes.
+	BurstBytes int
+	// StallTime is how long a subscriber for which more than QueueBytes waits
+	// may take nothing. Default 1 s.
+	StallTime time.Duration
 	// GetBytes bounds the answer to one Get, in octets of protobuf: it is built
 	// as a whole in memory. A larger one is ErrTooLarge. Default 64 MiB.
 	GetBytes int
@@ -37,6 +43,12 @@ type Options struct {
 	// LookInterval is how often leaves of a source that tells of no events are
 	// looked at for ON_CHANGE. Default 1 s.
 	LookInterval time.Duration
+	// Who tells the address of the client of an RPC and the name of its user, ""
+	// for what is not known. Default: nobody is known.
+	Who func(context.Context) (address, user string)
+	// Opened is told of each Subscribe that begins, Ended of each that is over.
+	// Default: nobody is told.
+	Opened, Ended func(*Subscription)
 	// Log tells of sources that cannot be read for a sample, and of panics.
 	// Default: nowhere.
 	Log *slog.Logger
@@ -44,16 +56,29 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.QueueBytes, 32<<20)
+	setDefault(&o.BurstBytes, 4*o.QueueBytes)
+	setDefault(&o.StallTime, time.Second)
 	setDefault(&o.GetBytes, 64<<20)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)
 	setDefault(&o.LookInterval, time.Second)
+	if o.Who == nil {
+		o.Who = func(context.Context) (string, string) { return "", "" }
+	}
+	if o.Opened == nil {
+		o.Opened = func(*Subscription) {}
+	}
+	if o.Ended == nil {
+		o.Ended = func(*Subscription) {}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o
 }
+
+func (o Options) bounds() bounds { return bounds{o.QueueBytes, o.BurstBytes, o.StallTime} }
 
 func setDefault[T int | time.Duration](v *T, value T) {
 	if *v == 0 {
@@ -84,6 +109,8 @@ type Engine struct {
 	told      map[string]struct{} // entries told to be gone before their source said so, by name
 
 	samplers samplers
+
+	subscriptions subscriptions
 }
 
 // source is a Source with what the engine knows of it.
@@ -103,11 +130,12 @@ type source struct {
 // New makes an engine with an empty tree.
 func New(opts Options) *Engine {
 	e := &Engine{
-		opts:      opts.withDefaults(),
-		shapes:    newShapes(),
-		followers: map[*follower]struct{}{},
-		recorders: map[*recorder]struct{}{},
-		told:      map[string]struct{}{},
+		opts:          opts.withDefaults(),
+		shapes:        newShapes(),
+		followers:     map[*follower]struct{}{},
+		recorders:     map[*recorder]struct{}{},
+		told:          map[string]struct{}{},
+		subscriptions: subscriptions{open: map[uint64]*Subscription{}},
 	}
 	e.tree.Store(emptySnapshot())
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())

@@ -9,7 +9,6 @@ import (
 type follower struct {
 	updates schema.Pattern // leaves that are delivered when they change
 	deletes schema.Pattern // everything asked for: what goes is told at once, sampled or not
-	enc     schema.Encoding
 	queue   *queue
 	commits bool   // it wants to know where a commit ends
 	seq     uint64 // the transaction from which on it follows
@@ -47,14 +46,6 @@ func (e *Engine) spread(changes []*change) {
 	}
 }
 
-// touches reports that a change is of something a pattern asks for.
-func (c *change) touches(p schema.Pattern) bool {
-	if c.gone {
-		return p.Touches(c.id.path(c.node))
-	}
-	return p.Match(c.node, c.id.keys)
-}
-
 // take puts a change into the follower's queue where it asked for it.
 func (f *follower) take(c *change) bool {
 	p := f.updates
@@ -64,7 +55,7 @@ func (f *follower) take(c *change) bool {
 	if !c.touches(p) {
 		return false
 	}
-	f.queue.put(c, c.bytes(f.enc))
+	f.queue.put(c)
 	return true
 }
 
@@ -82,7 +73,7 @@ func (e *Engine) following(c *change) []*follower {
 		return found
 	}
 	for f := range e.followers {
-		if c.gone && f.deletes.Touches(schema.Path{Node: c.node}) || !c.gone && f.updates.Has(c.node) {
+		if c.gone && c.has(f.deletes) || !c.gone && c.has(f.updates) {
 			found = append(found, f)
 		}
 	}

@@ -54,7 +54,7 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 		return nil, err
 	}
 	g := getter{
-		e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit, encoder: encoder{enc: enc},
+		e: e, snap: e.tree.Load(), at: time.Now(), kind: req.GetType(), limit: limit, encoder: encoder{form: form{enc: enc}},
 		frame: wire.NewFrame(req.GetPrefix().GetTarget(), e.opts.FrameBytes),
 	}
 	if g.keep, err = e.kept(req); err != nil {

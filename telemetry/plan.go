@@ -74,7 +74,7 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 	}
 	p := &plan{
 		commits:     commits,
-		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes},
+		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes, list.GetAllowAggregation()},
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
 	}

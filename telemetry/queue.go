@@ -3,67 +3,77 @@ package telemetry
 import (
 	"fmt"
 	"sync"
-
-	"github.com/signalbox/signalbox/gen/ocpath"
-	"github.com/signalbox/signalbox/telemetry/wire"
+	"sync/atomic"
+	"time"
 )
 
-// itemOverhead is what one waiting change costs beside its bytes, in octets:
-// its item, its group with its place in the map, and the change itself.
-const itemOverhead = 640
-
-// queue is what waits for one subscriber. Changes are coalesced: a newer value
-// of a leaf replaces the one that waits and counts it as a duplicate, what
-// went takes along what waits below it. Samples replace the waiting sample of
-// the same view. What is left goes out in the order of the latest change.
+// queue is what waits for one subscriber. Changes are kept by reference and
+// encoded when they are sent. They are coalesced: a newer value of a leaf
+// replaces the one that waits and counts it as a duplicate, what went takes
+// along what waits below it. Samples replace the waiting sample of the same
+// view. What is left goes out in the order of the latest change.
+//
+// What waits stands in segments, the oldest first:
+//
+//	segment ── changes of one time: group (entry) ── slot, slot …
+//	   │                            group (entry) ── slot …
+//	segment ── a sample
+//	segment ── changes of a later time …
 type queue struct {
-	limit  int
+	bounds bounds
 	ready  chan struct{} // has one token when something waits
 	failed chan struct{} // closed when the queue is given up
 	why    error         // written before failed is closed: why it is given up
+	// taken is when the reader last took something, in nanoseconds since the
+	// epoch.
+	taken atomic.Int64
 
-	mu     sync.Mutex        // guards the fields below
-	first  *item             // oldest
-	last   *item             // newest
-	groups map[string]*group // by the name of the entry
-	ticks  map[*view]*item   // full samples that wait
-	bytes  int
-	over   bool
-	held   [][]byte // ends of commits, until synced
-	synced bool     // what the client starts with is sent or waits
+	mu      sync.Mutex          // guards the fields below
+	first   *segment            // oldest
+	last    *segment            // newest
+	waiting map[string]*waiting // entries by their name
+	ticks   map[*view]*segment  // full samples that wait
+	bytes   int
+	peak    int    // of bytes
+	updates int    // changes and samples' updates that wait
+	merged  uint64 // changes that were replaced
+	over    bool
+	alarm   *time.Timer // looks whether the reader stalls, while more waits than may wait for a stalled one
+	held    [][]byte    // ends of commits, until synced
+	synced  bool        // what the client starts with is sent or waits
 }
 
-// item is one thing that waits: a change, or a sample of a view.
-type item struct {
-	older, newer *item
-	change       *change
-	bytes        []byte
-	duplicates   uint32
-	group        *group
-	sample       *sample
+// bounds are those of a queue, in octets: limit for a reader that takes
+// nothing for as long as stall, burst for any.
+type bounds struct {
+	limit, burst int
+	stall        time.Duration
 }
+
+// What waits costs beside the values, in octets: a slot with its change; a
+// group with its segment's share, its entry, their places in maps, and the
+// ident that the change may keep alive.
+const (
+	slotOverhead  = 144
+	groupOverhead = 440
+	markOverhead  = 640 // a sample, or the end of a commit
+)
 
 // sample is what a view got at a tick.
 type sample struct {
-	view   *view // nil where the sample has only what changed: it is not replaced
-	frames [][]byte
-	start  bool // it is what a subscription starts with
+	packet
+	view  *view // nil where the sample has only what changed: it is not replaced
+	start bool  // it is what a subscription starts with
 }
 
-// group has the waiting changes of one list entry, and those of the entries in
-// it.
-type group struct {
-	id     *ident
-	items  []*item
-	parent *group
-	inner  *group // the first of the groups in it; they are linked
-	next   *group
-	prev   *group
+func newQueue(b bounds) *queue {
+	q := &queue{bounds: b, ready: make(chan struct{}, 1), failed: make(chan struct{})}
+	q.touch()
+	return q
 }
 
-func newQueue(limit int) *queue {
-	return &queue{limit: limit, ready: make(chan struct{}, 1), failed: make(chan struct{})}
-}
+// touch notes that the reader has taken something.
+func (q *queue) touch() { q.taken.Store(time.Now().UnixNano()) }
 
 // wake tells the reader that something waits.
 func (q *queue) wake() {
@@ -84,31 +94,29 @@ func (q *queue) wakeIfAny() {
 }
 
 // put adds a change. The reader is not woken.
-func (q *queue) put(c *change, bytes []byte) {
+func (q *queue) put(c *change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.over {
 		return
 	}
-	g := q.group(c.id)
-	it := &item{change: c, bytes: bytes, group: g}
+	s := slot{change: c}
+	w := q.entry(c.id)
 	if c.gone {
-		q.fold(g, c.node)
-	} else if old := g.find(c.node); old != nil {
-		if !old.change.gone {
-			it.duplicates = old.duplicates + 1
-		}
-		q.unlink(old)
-		g.remove(old)
+		q.fold(w, c.node)
+	} else if old, ok := q.take(w, c.node); ok && !old.change.gone {
+		s.duplicates = old.duplicates + 1
+		q.merged++
 	}
-	g.items = append(g.items, it)
-	q.link(it)
+	q.group(w, c.time).slots = append(w.newest.slots, s)
+	q.updates++
+	q.count(s.size())
 }
 
 // sampled adds the frames of one sample and wakes the reader. A full one
 // replaces the full sample of the same view that waits.
-func (q *queue) sampled(v *view, frames [][]byte) {
-	if len(frames) == 0 {
+func (q *queue) sampled(v *view, p packet) {
+	if len(p.frames) == 0 {
 		return
 	}
 	q.mu.Lock()
@@ -116,66 +124,66 @@ func (q *queue) sampled(v *view, frames [][]byte) {
 	if q.over {
 		return
 	}
-	it := &item{sample: &sample{frames: frames}}
+	s := &segment{sample: &sample{packet: p}}
 	if !v.changes {
-		it.sample.view = v
+		s.sample.view = v
 		if old := q.ticks[v]; old != nil {
-			it.duplicates = old.duplicates + 1
+			s.duplicates = old.duplicates + 1
 			q.drop(old)
+			q.merged += uint64(old.sample.updates)
 		}
 		if q.ticks == nil {
-			q.ticks = map[*view]*item{}
+			q.ticks = map[*view]*segment{}
 		}
-		q.ticks[v] = it
+		q.ticks[v] = s
 	}
-	q.link(it)
+	q.add(s)
 	q.wake()
 }
 
 // start adds frames that a subscription starts with: not changes, but what is
 // there. They do not count against the limit.
-func (q *queue) start(frames [][]byte) {
+func (q *queue) start(p packet) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.over && len(frames) > 0 {
-		q.link(&item{sample: &sample{frames: frames, start: true}})
+	if !q.over && len(p.frames) > 0 {
+		q.add(&segment{sample: &sample{packet: p, start: true}})
 	}
 }
 
-// size is what counts against the limit. A full sample does not: it is shared,
-// and there is one of each view at most.
-func (it *item) size() int {
-	if it.change != nil {
-		return len(it.bytes) + itemOverhead
-	}
-	if it.sample.view != nil || it.sample.start {
-		return 0
-	}
-	size := itemOverhead
-	for _, f := range it.sample.frames {
-		size += len(f)
-	}
-	return size
-}
-
-// link puts an item at the end. Past the limit the queue is given up, so that
-// the client learns of it instead of missing changes.
-func (q *queue) link(it *item) {
-	if it.older = q.last; it.older != nil {
-		it.older.newer = it
-	} else {
-		q.first = it
-	}
-	q.last = it
-	q.count(it.size())
-}
-
-// count adds to what waits.
+// count adds to what waits. Where that is more than may wait the queue is given
+// up, so that the client learns of it instead of missing changes: more than
+// the limit may wait only for a reader that takes something now and then.
 func (q *queue) count(size int) {
-	if q.bytes += size; q.bytes <= q.limit {
-		return
+	q.bytes += size
+	q.peak = max(q.peak, q.bytes)
+	if q.bytes > q.bounds.limit && !q.over {
+		q.judge()
 	}
-	q.give(fmt.Errorf("more than %d octets wait for it: %w", q.limit, ErrSlowReader))
+}
+
+// judge looks at a queue in which more waits than may wait for a reader that
+// has stalled.
+func (q *queue) judge() {
+	idle := time.Duration(time.Now().UnixNano() - q.taken.Load())
+	switch {
+	case q.bytes > q.bounds.burst:
+		q.give(fmt.Errorf("more than %d octets wait for it: %w", q.bounds.burst, ErrSlowReader))
+	case idle >= q.bounds.stall:
+		q.give(fmt.Errorf("more than %d octets wait for it, and it has taken nothing for %v: %w", q.bounds.limit, idle.Round(time.Millisecond), ErrSlowReader))
+	case q.alarm == nil:
+		q.alarm = time.AfterFunc(q.bounds.stall-idle, q.look)
+	}
+}
+
+// look judges the queue again, once the reader had time to take something.
+func (q *queue) look() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.alarm = nil
+	if !q.over && q.bytes > q.bounds.limit {
+		q.judge()
+	}
 }
 
 // fail gives the queue up, so that the client learns why nothing more comes.
@@ -188,160 +196,65 @@ func (q *queue) fail(why error) {
 }
 
 func (q *queue) give(why error) {
-	q.over, q.why = true, why
-	q.first, q.last, q.groups, q.ticks, q.bytes, q.held = nil, nil, nil, nil, 0, nil
+	q.why = why
+	q.empty()
 	close(q.failed)
 }
 
-// unlink takes an item out of the order.
-func (q *queue) unlink(it *item) {
-	if it.older != nil {
-		it.older.newer = it.newer
-	} else {
-		q.first = it.newer
-	}
-	if it.newer != nil {
-		it.newer.older = it.older
-	} else {
-		q.last = it.older
-	}
-	q.bytes -= it.size()
-}
-
-// drop takes an item out, and the groups that are empty then.
-func (q *queue) drop(it *item) {
-	q.unlink(it)
-	if it.change == nil {
-		if it.sample.view != nil {
-			delete(q.ticks, it.sample.view)
-		}
-		return
-	}
-	g := it.group
-	g.remove(it)
-	for g != nil && len(g.items) == 0 && g.inner == nil {
-		delete(q.groups, g.id.name)
-		g.leave()
-		g = g.parent
-	}
-}
-
-// fold drops what waits at and below a node that went.
-func (q *queue) fold(g *group, node ocpath.ID) {
-	end := ocpath.Get(node).End
-	kept := g.items[:0]
-	for _, it := range g.items {
-		if id := it.change.node; id >= node && id < end {
-			q.unlink(it)
-		} else {
-			kept = append(kept, it)
-		}
-	}
-	clear(g.items[len(kept):])
-	g.items = kept
-	for inner := g.inner; inner != nil; inner = inner.next {
-		if list := inner.id.list; list >= node && list < end {
-			q.fold(inner, list)
-			delete(q.groups, inner.id.name)
-			inner.leave()
-		}
-	}
-}
-
-// group gives the group of an entry, made with those around it.
-func (q *queue) group(id *ident) *group {
-	if g := q.groups[id.name]; g != nil {
-		return g
-	}
-	g := &group{id: id}
-	if q.groups == nil {
-		q.groups = map[string]*group{}
-	}
-	q.groups[id.name] = g
-	if id.parent != nil {
-		g.parent = q.group(id.parent)
-		if g.next = g.parent.inner; g.next != nil {
-			g.next.prev = g
-		}
-		g.parent.inner = g
-	}
-	return g
-}
-
-// leave takes a group out of the one around it.
-func (g *group) leave() {
-	if g.parent == nil {
-		return
-	}
-	if g.prev != nil {
-		g.prev.next = g.next
-	} else {
-		g.parent.inner = g.next
-	}
-	if g.next != nil {
-		g.next.prev = g.prev
-	}
-}
-
-// find gives what waits for one node.
-func (g *group) find(node ocpath.ID) *item {
-	for _, it := range g.items {
-		if it.change.node == node {
-			return it
-		}
-	}
-	return nil
-}
-
-func (g *group) remove(it *item) {
-	for i := range g.items {
-		if g.items[i] == it {
-			last := len(g.items) - 1
-			g.items[i], g.items[last] = g.items[last], nil
-			g.items = g.items[:last]
-			return
-		}
-	}
-}
-
-// next takes out frames to send: a sample's, or one with changes of the same
-// time. None means that nothing waits.
-func (q *queue) next(frame wire.Frame) [][]byte {
+// close lets go of all that waits: nobody reads any more.
+func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	it := q.first
-	if it == nil {
-		return nil
-	}
-	if it.change == nil {
-		q.drop(it)
-		return repeated(it.sample.frames, it.duplicates, frame)
-	}
-	time := it.change.time
-	for it != nil && it.change != nil && it.change.time == time && !frame.Full() {
-		if it.change.gone {
-			frame.SetBuffer(wire.AppendDeleteField(frame.Buffer(), it.bytes, ""))
-		} else {
-			frame.SetBuffer(wire.AppendUpdateField(frame.Buffer(), it.bytes, it.duplicates))
-		}
-		q.drop(it)
-		it = q.first
-	}
-	return [][]byte{frame.Finish(time)}
+	q.empty()
 }
 
-// repeated gives the frames of a sample that stands for others that were
-// replaced; the shared frames stay as they are.
-func repeated(frames [][]byte, duplicates uint32, frame wire.Frame) [][]byte {
-	if duplicates == 0 {
-		return frames
+func (q *queue) empty() {
+	q.over = true
+	q.first, q.last, q.waiting, q.ticks, q.bytes, q.updates, q.held = nil, nil, nil, nil, 0, 0, nil
+	if q.alarm != nil {
+		q.alarm.Stop()
+		q.alarm = nil
 	}
-	out := make([][]byte, len(frames))
-	for i, f := range frames {
-		time := wire.Split(f, func(update []byte) {
-			frame.SetBuffer(wire.AppendUpdateField(frame.Buffer(), update, duplicates))
-		})
-		out[i] = frame.Finish(time)
+}
+
+// portion is what the reader takes out at once: the frames of a sample, or
+// changes of one time.
+type portion struct {
+	sample     *sample
+	duplicates uint32
+	time       int64
+	slots      []slot
+}
+
+// next takes out what is oldest: a sample, or changes that make about size
+// octets, in the slice that is given. None means that nothing waits.
+func (q *queue) next(into []slot, size int) (b portion, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.first
+	if s == nil {
+		return b, false
 	}
-	return out
+	if s.sample != nil {
+		q.drop(s)
+		return portion{sample: s.sample, duplicates: s.duplicates}, true
+	}
+	b = portion{time: s.time, slots: into[:0]}
+	for octets := 0; octets < size && s.first != nil; {
+		g := s.first
+		w := g.of
+		for octets < size && len(g.slots) > 0 {
+			b.slots = append(b.slots, g.slots[0])
+			octets += g.slots[0].wire()
+			q.bytes -= g.slots[0].size()
+			q.updates--
+			g.slots[0] = slot{}
+			g.slots = g.slots[1:]
+		}
+		if len(g.slots) == 0 {
+			q.leave(g)
+			q.tidy(w)
+		}
+	}
+	return b, true
 }

@@ -211,7 +211,7 @@ func TestSendFails(t *testing.T) {
 // What a stalled reader holds is what its queue counts, or less.
 func TestG32_QueueCountsWhatItHolds(t *testing.T) {
 	e := newEngine(t, Options{})
-	q := newQueue(1 << 30)
+	q := newQueue(bounds{1 << 30, 1 << 30, bound})
 	root := e.tree.Load().root.id
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -219,7 +219,7 @@ func TestG32_QueueCountsWhatItHolds(t *testing.T) {
 	for i := range 20_000 {
 		id := newIdent(root, ocpath.InterfacesInterface, []string{fmt.Sprint("tap", i)})
 		c := &change{id: id, node: ocpath.InterfacesInterfaceStateMtu, value: schema.UintValue(1)}
-		q.put(c, c.bytes(schema.Proto))
+		q.put(c)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)

@@ -176,6 +176,9 @@ func (s *sampler) view(p part, form form) *view {
 
 func viewKey(p schema.Pattern, f form, changes bool) string {
 	key := string(rune('0'+f.enc)) + f.target + "\x00" + p.ID()
+	if f.aggregate {
+		key += "\x00aggregated"
+	}
 	if changes {
 		key += "\x00changes"
 	}
@@ -260,9 +263,9 @@ func (s *sampler) sampleTree() {
 		}
 	}
 	now := time.Now().UnixNano()
-	frames := make(map[*view][][]byte, len(s.views))
+	frames := make(map[*view]packet, len(s.views))
 	for _, v := range s.views {
-		frames[v] = v.tree(snap, now)
+		frames[v] = v.tree(s.e.shapes, snap, now)
 	}
 	s.e.deliver(rec, s.views, func() {}, func(v *view, f *follower) {
 		f.queue.sampled(v, frames[v])
@@ -270,24 +273,29 @@ func (s *sampler) sampleTree() {
 }
 
 // tree encodes what a view asks for of the published leaves.
-func (v *view) tree(snap *snapshot, now int64) [][]byte {
-	var frames [][]byte
-	enc, frame := encoder{enc: v.enc}, v.frame()
+func (v *view) tree(shapes shapes, snap *snapshot, now int64) packet {
+	var out packet
+	var last container
+	enc, frame := encoder{form: v.form, shapes: shapes}, v.frame()
 	walk(snap.root, v.pattern, func(e *entry, l *leaf) bool {
-		if v.changes && l.seq <= v.seq {
+		at := shapes.of(e, l.id)
+		switch {
+		case at.entry != nil && at == last || v.changes && l.seq <= v.seq:
 			return true
+		case at.entry != nil:
+			enc.whole(&out, e, at.node, v.pattern, now, 0)
+		default:
+			enc.leaf(&frame, e.id, ocpath.Get(l.id), l.value)
 		}
-		enc.leaf(&frame, e.id, ocpath.Get(l.id), l.value)
+		last = at
 		if frame.Full() {
-			frames = append(frames, frame.Finish(now))
+			out.add(&frame, now)
 		}
 		return true
 	})
 	v.seq = snap.seq
-	if !frame.Empty() {
-		frames = append(frames, frame.Finish(now))
-	}
-	return frames
+	out.add(&frame, now)
+	return out
 }
 
 // sampleRows reads the source and sends its rows: at a tick to each view, for a
@@ -306,13 +314,13 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 		return err
 	}
 	less := s.table.sweep()
-	frames := make(map[*view][][]byte, len(s.views))
+	frames := make(map[*view]packet, len(s.views))
 	for _, v := range s.views {
 		if by.wants(v) {
 			frames[v] = s.table.frames(v, v.changes)
 		}
 	}
-	var first [][]byte
+	var first packet
 	if by.view != nil && !by.quiet {
 		first = s.table.frames(by.view, false)
 	}

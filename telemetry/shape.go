@@ -10,6 +10,9 @@ type shape struct {
 	lists []ocpath.ID // the lists from the root down to the node, itself included
 	keys  int         // how many keys these lists have
 	isKey bool        // the leaf is a key of the list right above it
+	// atomic is the outermost atomic container that the node is or stands in;
+	// Root for none.
+	atomic ocpath.ID
 	// from is the source that a leaf belongs to; nil for a leaf that is
 	// published.
 	from *source
@@ -24,6 +27,9 @@ func newShapes() shapes {
 		id := ocpath.ID(i)
 		all[i] = shape{lists: schema.Lists(id), keys: schema.KeyCount(id)}
 		n := ocpath.Get(id)
+		if all[i].atomic = all[n.Parent].atomic; all[i].atomic == ocpath.Root && n.Atomic {
+			all[i].atomic = id
+		}
 		for _, key := range ocpath.Get(n.Parent).Keys {
 			all[i].isKey = all[i].isKey || key == id && n.Parent != id
 		}
@@ -45,15 +51,26 @@ type ident struct {
 func newIdent(parent *ident, list ocpath.ID, own []string) *ident {
 	keys := make([]string, 0, len(parent.keys)+len(own))
 	keys = append(append(keys, parent.keys...), own...)
-	sort := string(appendSortKey(nil, list, own))
+	var buf [256]byte
+	name := append(append(buf[:0], parent.name...), byte(list>>8), byte(list))
+	full := string(appendSortKey(name, list, own))
 	return &ident{
 		parent: parent,
 		list:   list,
 		keys:   keys,
-		sort:   sort,
-		name:   parent.name + string([]byte{byte(list >> 8), byte(list)}) + sort,
-		prefix: string(schema.AppendEntry([]byte(parent.prefix), list, keys[len(parent.keys):])),
+		sort:   full[len(name):],
+		name:   full,
+		prefix: string(schema.AppendEntry(append(buf[:0], parent.prefix...), list, keys[len(parent.keys):])),
 	}
+}
+
+// octets is what an ident takes beside its fixed size.
+func (id *ident) octets() int {
+	size := len(id.name) + len(id.prefix)
+	for _, k := range id.keys {
+		size += 16 + len(k)
+	}
+	return size
 }
 
 // path is the ident's entry, or one node in it.

@@ -36,7 +36,7 @@ func (e *Engine) Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls
 
 // SubscribeWithin is Subscribe for a reader who sees no more than a limit
 // permits, as GetWithin has it.
-func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit, polls <-chan struct{}, send func(frame []byte) error) error {
+func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit, polls <-chan struct{}, send func(frame []byte) error) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errEnded)
 	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
@@ -47,7 +47,9 @@ func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest,
 	if err := e.begin(); err != nil {
 		return err
 	}
-	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.QueueBytes)}
+	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.bounds())}
+	sub := e.opened(ctx, req, s)
+	defer func() { e.ended(sub, err) }()
 	done := make(chan error, 1)
 	go func() {
 		defer e.tasks.Done()
@@ -75,14 +77,29 @@ type session struct {
 	polls <-chan struct{}
 	out   func([]byte) error
 	queue *queue
+	sent  sent
 
 	mu      sync.Mutex // guards the fields below
 	sending bool       // out is being called
 	ended   bool       // out is not called any more
 }
 
-// send hands one frame to the client, unless Subscribe has returned.
-func (s *session) send(frame []byte) error {
+// send hands messages to the client, unless Subscribe has returned.
+func (s *session) send(p packet) error {
+	for _, frame := range p.frames {
+		if err := s.hand(frame); err != nil {
+			return err
+		}
+		s.queue.touch()
+		s.sent.messages.Add(1)
+		s.sent.octets.Add(uint64(len(frame)))
+	}
+	s.sent.updates.Add(uint64(p.updates))
+	return nil
+}
+
+// hand hands one message to the client.
+func (s *session) hand(frame []byte) error {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -122,12 +139,12 @@ func (s *session) once(ctx context.Context, nothing bool) error {
 			return err
 		}
 	}
-	return s.send(wire.Sync())
+	return s.send(allSent())
 }
 
 // current sends what is there now, straight from the tree and the sources.
 func (s *session) current(ctx context.Context, snap *snapshot) error {
-	w := newWriter(s.plan.form, s.send)
+	w := newWriter(s.plan.form, s.e.shapes, s.send)
 	if err := w.tree(snap.root, s.plan.tree); err != nil {
 		return err
 	}
@@ -162,8 +179,9 @@ func (s *session) poll(ctx context.Context) error {
 // stream follows from before the first answer on: what changes while the
 // client gets what is there waits in the queue.
 func (s *session) stream(ctx context.Context) error {
-	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, enc: s.plan.enc, queue: s.queue, commits: s.plan.commits}
+	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, queue: s.queue, commits: s.plan.commits}
 	snap := s.e.follow(f)
+	defer s.queue.close()
 	defer s.e.unfollow(f)
 	if !s.plan.updatesOnly {
 		if err := s.current(ctx, snap); err != nil {
@@ -178,7 +196,7 @@ func (s *session) stream(ctx context.Context) error {
 		}
 		defer leave()
 	}
-	s.queue.start([][]byte{wire.Sync()})
+	s.queue.start(allSent())
 	s.queue.sync()
 	return s.follow(ctx)
 }
@@ -187,12 +205,8 @@ func (s *session) stream(ctx context.Context) error {
 func (s *session) follow(ctx context.Context) error {
 	polls := s.polls
 	for {
-		for frames := s.queue.next(s.plan.frame()); len(frames) > 0; frames = s.queue.next(s.plan.frame()) {
-			for _, frame := range frames {
-				if err := s.send(frame); err != nil {
-					return err
-				}
-			}
+		if err := s.drain(); err != nil {
+			return err
 		}
 		select {
 		case <-s.queue.ready:
@@ -206,3 +220,42 @@ func (s *session) follow(ctx context.Context) error {
 		}
 	}
 }
+
+// drain sends what waits in the queue, until nothing does.
+func (s *session) drain() error {
+	enc := encoder{form: s.plan.form, shapes: s.e.shapes}
+	var slots []slot
+	for {
+		b, some := s.queue.next(slots, s.plan.size)
+		if !some {
+			return nil
+		}
+		var p packet
+		if b.sample != nil {
+			p = b.sample.repeated(b.duplicates)
+		} else {
+			p = enc.slots(b.slots, b.time, s.plan.updates)
+			clear(b.slots)
+			slots = b.slots
+		}
+		if err := s.send(p); err != nil {
+			return err
+		}
+	}
+}
+
+// repeated gives the messages of a sample that stands for others that were
+// replaced; the shared messages stay as they are.
+func (s *sample) repeated(duplicates uint32) packet {
+	if duplicates == 0 {
+		return s.packet
+	}
+	out := packet{frames: make([][]byte, len(s.frames)), updates: s.updates}
+	for i, f := range s.frames {
+		out.frames[i] = wire.Repeated(f, duplicates)
+	}
+	return out
+}
+
+// allSent is the message that says that all was sent once.
+func allSent() packet { return packet{frames: [][]byte{wire.Sync()}} }

@@ -225,10 +225,10 @@ func (s shapes) alone(src *source, e *entry, node ocpath.ID) bool {
 
 // frames encodes what a view asks for of the rows, or of those values alone
 // that changed with the last read.
-func (t *table) frames(v *view, changes bool) [][]byte {
-	var frames [][]byte
+func (t *table) frames(v *view, changes bool) packet {
+	var out packet
 	now := t.at.UnixNano()
-	enc, frame := encoder{enc: v.enc}, v.frame()
+	enc, frame := encoder{form: v.form}, v.frame()
 	for _, r := range t.asked(v) {
 		if !v.pattern.Touches(r.id.path(t.src.list)) {
 			continue
@@ -241,13 +241,11 @@ func (t *table) frames(v *view, changes bool) [][]byte {
 			enc.leaf(&frame, r.id, ocpath.Get(leaf), r.values[i])
 		}
 		if frame.Full() {
-			frames = append(frames, frame.Finish(now))
+			out.add(&frame, now)
 		}
 	}
-	if !frame.Empty() {
-		frames = append(frames, frame.Finish(now))
-	}
-	return frames
+	out.add(&frame, now)
+	return out
 }
 
 // asked are the rows of the last read among which are those of a view.

@@ -16,33 +16,11 @@ const (
 	maxHeldFrames = 16
 )
 
-// form is how the answers to one subscriber look.
-type form struct {
-	enc    schema.Encoding
-	target string // echoed in each Notification's prefix
-	size   int    // of one frame, in octets
-}
-
-func (f form) frame() wire.Frame { return wire.NewFrame(f.target, f.size) }
-
-// encoder appends leaves to frames.
-type encoder struct {
-	enc     schema.Encoding
-	scratch []byte
-}
-
-// leaf appends one leaf's Update as a field of the frame's Notification.
-func (c *encoder) leaf(f *wire.Frame, id *ident, n *ocpath.Node, value schema.Value) {
-	c.scratch = value.AppendTyped(c.scratch[:0], n, c.enc)
-	f.SetBuffer(wire.AppendLeafField(f.Buffer(), id.prefix, n.Suffix, c.scratch))
-}
-
 // writer sends what is there now, straight to the client: it waits for a slow
 // one and keeps nothing but some frames.
 type writer struct {
-	form
 	encoder
-	send func([]byte) error
+	send func(packet) error
 	open []openFrame
 }
 
@@ -51,16 +29,26 @@ type openFrame struct {
 	frame wire.Frame
 }
 
-func newWriter(f form, send func([]byte) error) *writer {
-	return &writer{form: f, encoder: encoder{enc: f.enc}, send: send}
+func newWriter(f form, s shapes, send func(packet) error) *writer {
+	return &writer{encoder: encoder{form: f, shapes: s}, send: send}
 }
 
 // tree writes what a pattern asks for of the tree, each leaf with the time of
 // its change.
 func (w *writer) tree(root *entry, p schema.Pattern) error {
 	var err error
+	var last container
 	walk(root, p, func(e *entry, l *leaf) bool {
-		err = w.put(l.time, e.id, l)
+		at := w.shapes.of(e, l.id)
+		switch {
+		case at.entry == nil:
+			err = w.put(l.time, e.id, l)
+		case at != last:
+			var whole packet
+			w.whole(&whole, e, at.node, p, at.newest(), 0)
+			err = w.send(whole)
+		}
+		last = at
 		return err == nil
 	})
 	if err != nil {
@@ -76,7 +64,7 @@ func (w *writer) put(time int64, id *ident, l *leaf) error {
 	}
 	if i < 0 {
 		if len(w.open) == maxOpenFrames {
-			if err := w.send(w.open[0].frame.Finish(w.open[0].time)); err != nil {
+			if err := w.finish(&w.open[0]); err != nil {
 				return err
 			}
 			w.open = append(w.open[:0], w.open[1:]...)
@@ -84,21 +72,26 @@ func (w *writer) put(time int64, id *ident, l *leaf) error {
 		w.open = append(w.open, openFrame{time, w.frame()})
 		i = len(w.open) - 1
 	}
-	f := &w.open[i].frame
-	w.leaf(f, id, ocpath.Get(l.id), l.value)
-	if f.Full() {
-		return w.send(f.Finish(time))
+	o := &w.open[i]
+	w.leaf(&o.frame, id, ocpath.Get(l.id), l.value)
+	if o.frame.Full() {
+		return w.finish(o)
 	}
 	return nil
+}
+
+// finish sends what is in a frame.
+func (w *writer) finish(o *openFrame) error {
+	var p packet
+	p.add(&o.frame, o.time)
+	return w.send(p)
 }
 
 // flush sends what is in open frames.
 func (w *writer) flush() error {
 	for i := range w.open {
-		if o := &w.open[i]; !o.frame.Empty() {
-			if err := w.send(o.frame.Finish(o.time)); err != nil {
-				return err
-			}
+		if err := w.finish(&w.open[i]); err != nil {
+			return err
 		}
 	}
 	w.open = w.open[:0]
@@ -143,13 +136,9 @@ func (w *writer) rows(ctx context.Context, src *source, p schema.Pattern, publis
 
 // release sends frames with the time of their rows.
 func (w *writer) release(held []wire.Frame, at time.Time) error {
+	var p packet
 	for i := range held {
-		if held[i].Empty() {
-			continue
-		}
-		if err := w.send(held[i].Finish(nanoseconds(at))); err != nil {
-			return err
-		}
+		p.add(&held[i], nanoseconds(at))
 	}
-	return nil
+	return w.send(p)
 }

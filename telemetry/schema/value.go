@@ -99,6 +99,18 @@ func (v Value) Bool() bool { return v.num != 0 }
 // List are the elements of a List; nobody may modify them.
 func (v Value) List() []Value { return v.list }
 
+// Size is what the value takes beside its own fixed size, in octets.
+func (v Value) Size() int {
+	size := len(v.str)
+	for i := range v.list {
+		size += valueSize + v.list[i].Size()
+	}
+	return size
+}
+
+// valueSize is the fixed size of a Value, in octets.
+const valueSize = 64
+
 // Equal reports whether two values are the same.
 func (v Value) Equal(o Value) bool {
 	if v.kind != o.kind || v.num != o.num || v.scale != o.scale || v.str != o.str || len(v.list) != len(o.list) {

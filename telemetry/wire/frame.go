@@ -15,10 +15,12 @@ const room = 2*6 + 11
 //
 //	| room → head | prefix | delete… update… |
 type Frame struct {
-	// Prefix is the wire form of the Notification's prefix field, or nothing.
+	// Prefix is the wire form of the fields that stand in front: the
+	// Notification's prefix, and that it is atomic; or nothing.
 	Prefix []byte
 	buf    []byte
 	limit  int
+	fields int
 	grown  bool // a frame was full before: the next will be, too
 }
 
@@ -33,6 +35,24 @@ func NewFrame(target string, size int) Frame {
 	}
 	return Frame{Prefix: prefix, limit: size}
 }
+
+// NewAtomicFrame makes an empty frame whose Notification is atomic: it tells of
+// all that is at or below the path that the wire form of its elements, in two
+// pieces, stands for.
+func NewAtomicFrame[P, S ~string | ~[]byte](target string, prefix P, suffix S, size int) Frame {
+	var path []byte
+	path = append(append(path, prefix...), suffix...)
+	if target != "" {
+		path = appendString(path, pathTarget, target)
+	}
+	head := protowire.AppendTag(nil, notificationPrefix, protowire.BytesType)
+	head = protowire.AppendBytes(head, path)
+	head = protowire.AppendTag(head, notificationAtomic, protowire.VarintType)
+	return Frame{Prefix: protowire.AppendVarint(head, 1), limit: size}
+}
+
+// Fields is how many fields were appended.
+func (f *Frame) Fields() int { return f.fields }
 
 // Len is the size so far, in octets, without the head.
 func (f *Frame) Len() int { return max(len(f.buf)-room-len(f.Prefix), 0) }
@@ -57,15 +77,18 @@ func (f *Frame) Buffer() []byte {
 	return f.buf
 }
 
-// SetBuffer takes back what Buffer gave, longer.
-func (f *Frame) SetBuffer(b []byte) { f.buf = b }
+// SetBuffer takes back what Buffer gave, longer by one field.
+func (f *Frame) SetBuffer(b []byte) {
+	f.buf = b
+	f.fields++
+}
 
 // Finish gives the message, with the Notification's time in nanoseconds since
 // the epoch, and leaves the frame empty. The octets belong to the caller.
 func (f *Frame) Finish(timestamp int64) []byte {
 	buf := f.Buffer()
 	f.grown = f.Full()
-	f.buf = nil
+	f.buf, f.fields = nil, 0
 	var head [room]byte
 	h := protowire.AppendTag(head[:0], notificationTimestamp, protowire.VarintType)
 	h = protowire.AppendVarint(h, uint64(timestamp))
@@ -79,24 +102,26 @@ func (f *Frame) Finish(timestamp int64) []byte {
 	return buf[start:]
 }
 
-// Split takes a frame that Finish built apart: each gets the content of one
-// Update. The Notification's time comes back.
-func Split(frame []byte, each func(update []byte)) (timestamp int64) {
+// Repeated is a copy of a message that Finish built, in which each Update tells
+// a number of duplicates. The message must hold a Notification.
+func Repeated(frame []byte, duplicates uint32) []byte {
+	var timestamp uint64
 	_, _, n := protowire.ConsumeTag(frame)
 	body, _ := protowire.ConsumeBytes(frame[n:])
+	out := Frame{limit: len(body) + len(body)/8, grown: true}
 	for len(body) > 0 {
 		field, kind, n := protowire.ConsumeTag(body)
-		body = body[n:]
-		size := protowire.ConsumeFieldValue(field, kind, body)
+		size := n + protowire.ConsumeFieldValue(field, kind, body[n:])
 		switch field {
 		case notificationTimestamp:
-			t, _ := protowire.ConsumeVarint(body)
-			timestamp = int64(t)
+			timestamp, _ = protowire.ConsumeVarint(body[n:])
 		case notificationUpdate:
-			update, _ := protowire.ConsumeBytes(body)
-			each(update)
+			update, _ := protowire.ConsumeBytes(body[n:])
+			out.SetBuffer(AppendUpdateField(out.Buffer(), update, duplicates))
+		default:
+			out.SetBuffer(append(out.Buffer(), body[:size]...))
 		}
 		body = body[size:]
 	}
-	return timestamp
+	return out.Finish(int64(timestamp))
 }

@@ -29,6 +29,7 @@ const (
 	notificationPrefix    = 2
 	notificationUpdate    = 4
 	notificationDelete    = 5
+	notificationAtomic    = 6
 
 	responseUpdate = 1 // SubscribeResponse
 	responseSync   = 3
@@ -133,9 +134,19 @@ func Sync() []byte {
 }
 
 // AppendLeafField appends an Update as a field of a Notification, from the
-// pieces that AppendUpdate takes.
-func AppendLeafField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S, value []byte) []byte {
+// pieces that AppendUpdate takes, with a number of duplicates where it is above
+// 0.
+func AppendLeafField[P, S ~string | ~[]byte](dst []byte, prefix P, suffix S, value []byte, duplicates uint32) []byte {
+	size := SizeUpdate(len(prefix)+len(suffix), len(value))
+	if duplicates > 0 {
+		size += 1 + protowire.SizeVarint(uint64(duplicates))
+	}
 	dst = protowire.AppendTag(dst, notificationUpdate, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(SizeUpdate(len(prefix)+len(suffix), len(value))))
-	return AppendUpdate(dst, prefix, suffix, value)
+	dst = protowire.AppendVarint(dst, uint64(size))
+	dst = AppendUpdate(dst, prefix, suffix, value)
+	if duplicates > 0 {
+		dst = protowire.AppendTag(dst, updateDuplicates, protowire.VarintType)
+		dst = protowire.AppendVarint(dst, uint64(duplicates))
+	}
+	return dst
 }

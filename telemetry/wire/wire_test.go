@@ -51,7 +51,7 @@ func TestFrame(t *testing.T) {
 			}
 			f.SetBuffer(AppendDeleteField(f.Buffer(), list, ""))
 			f.SetBuffer(AppendUpdateField(f.Buffer(), update, tt.dup))
-			f.SetBuffer(AppendLeafField(f.Buffer(), list, leaf, value))
+			f.SetBuffer(AppendLeafField(f.Buffer(), list, leaf, value, 0))
 			if f.Full() != (f.Len() >= 1000) || f.Empty() {
 				t.Errorf("Full %v, Empty %v at %d octets", f.Full(), f.Empty(), f.Len())
 			}
@@ -76,9 +76,14 @@ func TestFrame(t *testing.T) {
 			if !f.Empty() {
 				t.Error("a finished frame is not empty")
 			}
-			updates := 0
-			if at := Split(frame, func(u []byte) { updates++ }); at != tt.time || updates != 2 {
-				t.Errorf("Split gives %d updates at %d", updates, at)
+			for _, u := range n.Update {
+				u.Duplicates = 9
+			}
+			if err := proto.Unmarshal(Repeated(frame, 9), got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+				t.Errorf("repeated (-want +got):\n%s", diff)
 			}
 		})
 	}
