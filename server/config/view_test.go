@@ -30,13 +30,8 @@ func TestCommitTellsWhatAClientSees(t *testing.T) {
 			set:  []string{port("p1"), "update " + p1 + "/hold-time/config/up 5"},
 			want: []string{
 				"+ " + p1 + "/config/name = p1", "+ " + p1 + "/config/type = ethernetCsmacd", "+ " + p1 + "/hold-time/config/up = 5",
-				"+ " + p1 + "/aggregation/teaming/config/announcements = 1", "+ " + p1 + "/aggregation/teaming/config/down-delay = 0",
-				"+ " + p1 + "/aggregation/teaming/config/flowlet-gap = 500", "+ " + p1 + "/aggregation/teaming/config/primary-reselect = ALWAYS",
-				"+ " + p1 + "/aggregation/teaming/config/rebalance-interval = 10000", "+ " + p1 + "/aggregation/teaming/config/speed-weighted = false",
-				"+ " + p1 + "/aggregation/teaming/config/switch-independent = false", "+ " + p1 + "/aggregation/teaming/config/up-delay = 0",
 				"+ " + p1 + "/config/enabled = true", "+ " + p1 + "/config/forwarding-viable = true",
 				"+ " + p1 + "/hold-time/config/down = 0", "+ " + p1 + "/rates/config/load-interval = 300",
-				"+ " + p1 + "/switch-port/config/allow-teaming = true",
 			},
 		},
 		{
