@@ -146,11 +146,9 @@ func (g *Group) Advance(now time.Time) {
 		m := g.members[name]
 		m.fit = m.link.fit(now, m.seen, &g.cfg.Aggregate)
 		m.Linked = m.fit == spec.MemberFine
+		g.judge(m)
 	}
-	g.compareSpeeds()
-	for _, name := range g.names {
-		g.judge(g.members[name])
-	}
+	g.mixed = g.mixes()
 	g.arrange()
 	g.enact(now)
 	g.fill()
@@ -171,7 +169,7 @@ func (g *Group) Next() time.Time {
 // Up reports whether the aggregate carries traffic.
 func (g *Group) Up() bool { return g.up }
 
-// Mixed reports that members that could carry traffic differ in speed.
+// Mixed reports that members that have a link differ in speed.
 func (g *Group) Mixed() bool { return g.mixed }
 
 // Names are all members in ascending order; the caller must not modify it.
@@ -200,6 +198,10 @@ func (g *Group) Member(name string) (Member, bool) {
 	}
 	return m.Member, true
 }
+
+// Places is how many members the aggregate wants to carry traffic: those that
+// are no standby, and as many of these as it needs beside them.
+func (g *Group) Places() int { return len(g.owners()) }
 
 // SpeedMegabits is the sum over the active members.
 func (g *Group) SpeedMegabits() (sum uint64) {

@@ -148,12 +148,10 @@ func TestRoles(t *testing.T) {
 			}),
 			"c": with(good(0), func(o *Observation) { o.LACP = Verdict{} }),
 		}, "a=DOWN/WRONG_PARTNER 0, b=DOWN/NOT_IN_SYNC c0, c=DOWN/NOT_IN_SYNC 0, d=ACTIVE cd*256"},
-		{"LACP keeps to one speed", config(spec.LACPManaged, 3, nil), map[string]Observation{"b": good(1000)},
-			"a=ACTIVE cd*128, b=DOWN/SPEED 0, c=ACTIVE cd128"},
-		{"the higher speed of two", config(spec.LACPManaged, 2, nil), map[string]Observation{"a": good(1000)},
-			"a=DOWN/SPEED 0, b=ACTIVE cd*256"},
-		{"a speed that is not known", config(spec.LACPManaged, 2, nil), map[string]Observation{"a": good(0)},
-			"a=ACTIVE cd*128, b=ACTIVE cd128"},
+		{"LACP chose others", config(spec.LACPManaged, 3, nil), map[string]Observation{
+			"a": with(good(0), func(o *Observation) { o.LACP = Verdict{Reason: spec.MemberUnselected} }),
+			"b": with(good(0), func(o *Observation) { o.LACP = Verdict{Reason: spec.MemberStandbyWaits} }),
+		}, "a=STANDBY/UNSELECTED 0, b=STANDBY/STANDBY 0, c=ACTIVE cd*256"},
 		{"static takes all speeds", config(spec.StaticLAG, 2, nil), map[string]Observation{"a": good(1000)},
 			"a=ACTIVE cd*128, b=ACTIVE cd128"},
 		{"weighted by speed", config(spec.StaticLAG, 3, func(c *Config) { c.SpeedWeighted = true }),
@@ -283,6 +281,21 @@ func TestLost(t *testing.T) {
 	lost("drained on purpose")
 	g.Configure(config(spec.StaticLAG, 1, nil))
 	lost("taken out on purpose")
+}
+
+func TestMixed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		speeds []uint32
+		want   bool
+	}{"same": {[]uint32{10, 10}, false}, "one is not known": {[]uint32{10, 0}, false}, "different": {[]uint32{10, 0, 40}, true}} {
+		seen := make(map[string]Observation)
+		for i, s := range tt.speeds {
+			seen[string(rune('a'+i))] = good(s)
+		}
+		if got := made(config(spec.StaticLAG, len(tt.speeds), nil), seen).Mixed(); got != tt.want {
+			t.Errorf("%s: mixed %t, want %t", name, got, tt.want)
+		}
+	}
 }
 
 func TestTransitions(t *testing.T) {

@@ -59,48 +59,18 @@ func (l *link) observe(now time.Time, carrier bool, upDelay, downDelay time.Dura
 	}
 }
 
-// compareSpeeds finds members that differ in speed from the others; with LACP
-// they must not take part (IEEE 802.1AX-2020, 6.3.5: links of one aggregate have
-// one key, and the key follows the speed). A speed that is not known agrees
-// with all.
-func (g *Group) compareSpeeds() {
-	speed := g.commonSpeed()
-	g.mixed = false
+// mixes reports whether members that have a link differ in speed. Without a
+// protocol that is allowed; with LACP, that keeps the others out.
+func (g *Group) mixes() bool {
+	speed := uint32(0)
 	for _, m := range g.members {
-		if m.fit != spec.MemberFine || m.speed == 0 || m.speed == speed {
-			continue
-		}
-		g.mixed = true
-		if g.cfg.Mode == spec.LACPManaged {
-			m.fit, m.Linked = spec.MemberSpeed, false
-		}
-	}
-}
-
-// commonSpeed is the speed of the members that are active; where they have
-// none, that of the most members that could be, the higher one of two.
-func (g *Group) commonSpeed() uint32 {
-	active, all := make(map[uint32]int), make(map[uint32]int)
-	for _, m := range g.members {
-		if m.fit != spec.MemberFine || m.speed == 0 {
-			continue
-		}
-		all[m.speed]++
-		if m.Distributing {
-			active[m.speed]++
+		switch {
+		case !m.Linked || m.speed == 0:
+		case speed == 0:
+			speed = m.speed
+		case m.speed != speed:
+			return true
 		}
 	}
-	if len(active) > 0 {
-		return most(active)
-	}
-	return most(all)
-}
-
-func most(counts map[uint32]int) (speed uint32) {
-	for s, n := range counts {
-		if n > counts[speed] || n == counts[speed] && s > speed {
-			speed = s
-		}
-	}
-	return speed
+	return false
 }

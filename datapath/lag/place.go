@@ -185,16 +185,22 @@ func (g *Group) role(m *member, holds bool) (spec.MemberRole, spec.MemberReason)
 	switch {
 	case !g.cfg.Enabled:
 		return spec.MemberDown, spec.MemberDisabled
-	case m.fit != spec.MemberFine && m.fit != spec.MemberDrained:
+	case m.fit != spec.MemberFine && !waits(m.fit):
 		return spec.MemberDown, m.fit
 	case !g.up:
 		return spec.MemberDown, spec.MemberTooFewLinks
-	case m.fit == spec.MemberDrained:
-		return spec.MemberStandby, spec.MemberDrained
+	case m.fit != spec.MemberFine:
+		return spec.MemberStandby, m.fit
 	case holds:
 		return spec.MemberActive, spec.MemberFine
 	}
 	return spec.MemberStandby, spec.MemberStandbyWaits
+}
+
+// waits reports whether a member with this reason could carry traffic if it
+// were wanted.
+func waits(r spec.MemberReason) bool {
+	return r == spec.MemberDrained || r == spec.MemberStandbyWaits || r == spec.MemberUnselected
 }
 
 // collects reports whether a member takes frames in. Without a protocol the

@@ -132,7 +132,6 @@ func (g *Group) Adopt(a Adopted) {
 			continue
 		}
 		m.slot, used[s.Slot] = s.Slot, true
-		m.Distributing = s.Usable
 		if !s.Usable && g.cfg.UpDelay > 0 {
 			m.link = link{seen: true}
 		}
