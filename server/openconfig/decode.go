@@ -91,6 +91,9 @@ func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change
 			}
 		}
 	}
+	for _, config := range []*Config{before, c} {
+		config.addTeams(names, touched)
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		port, err := c.decodePort(name)
@@ -100,6 +103,36 @@ func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// addTeams adds to the interfaces that are touched those that are decoded with
+// them: to a member its aggregate, to an aggregate its members, and to an entry
+// of LACP both.
+func (c *Config) addTeams(names map[string]struct{}, touched Touched) {
+	for name := range touched.Interfaces {
+		if aggregate := aggregateOf(interfaces(c.device)[name]); aggregate != "" {
+			names[aggregate] = struct{}{}
+		}
+		c.addMembers(names, name)
+	}
+	for name := range touched.lacp {
+		names[name] = struct{}{}
+		c.addMembers(names, name)
+	}
+	if _, all := touched.lacp[""]; !all {
+		return
+	}
+	for name, entry := range interfaces(c.device) {
+		if isAggregate(entry) {
+			names[name] = struct{}{}
+		}
+	}
+}
+
+func (c *Config) addMembers(names map[string]struct{}, aggregate string) {
+	for _, member := range c.index.team(aggregate) {
+		names[member] = struct{}{}
+	}
 }
 
 // decodeSwitches decodes the network instances that were touched.

@@ -32,6 +32,9 @@ func touchAll(d *oc.Device) Touched {
 	for name := range instances(d) {
 		touchInstance(t, d, name)
 	}
+	for name := range lacpInterfaces(d) {
+		t.lacp[name] = struct{}{}
+	}
 	return t
 }
 
@@ -206,8 +209,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"long name", `{` + interfacesText(`{"name":"sixteen-octets-x","config":{"name":"sixteen-octets-x"`+ethernet+`}}`) + `}`, "/interfaces/interface[name=sixteen-octets-x]", "1 to 15 octets", Invalid},
 		{"slash in a name", `{` + interfacesText(`{"name":"a/b","config":{"name":"a/b"`+ethernet+`}}`) + `}`, "/interfaces/interface[name=a/b]", "slash", Invalid},
 		{"type missing", p1With(`,"mtu":1500`, ""), p1 + "/config/type", "is missing: set it to ethernetCsmacd", Invalid},
-		{"aggregate", p1With(`,"type":"iana-if-type:ieee8023adLag"`, ""), p1 + "/config/type", "aggregates are not served", Unimplemented},
-		{"unknown kind", p1With(`,"type":"iana-if-type:softwareLoopback"`, ""), p1 + "/config/type", "softwareLoopback is not served: only ethernetCsmacd is", Invalid},
+		{"unknown kind", p1With(`,"type":"iana-if-type:softwareLoopback"`, ""), p1 + "/config/type", "softwareLoopback is not served: only ethernetCsmacd and", Invalid},
 		{"mtu", p1With(ethernet+`,"mtu":67`, ""), p1 + "/config/mtu", "67: want 68 to 65535", Invalid},
 		{"description", p1With(ethernet+`,"description":"`+strings.Repeat("x", 256)+`"`, ""), p1 + "/config/description", "at most 255", Invalid},
 		{"load interval", p1With(ethernet, `,"openconfig-if-rates:rates":{"config":{"load-interval":0}}`), p1 + "/rates/config/load-interval", "seconds", Invalid},
@@ -369,6 +371,10 @@ func (c *Config) matches(t *testing.T, d *oc.Device) {
 func (x *index) text() (lines []string) {
 	x.members.Scan(func(port string, list []listing) bool {
 		lines = append(lines, fmt.Sprint(port, " ", list))
+		return true
+	})
+	x.teams.Scan(func(aggregate string, list []string) bool {
+		lines = append(lines, fmt.Sprint(aggregate, " ", list))
 		return true
 	})
 	x.statics.Scan(func(port string, list []station) bool {

@@ -93,9 +93,8 @@ func (c *Config) checkStation(instance string, key staticKey, port string) error
 		return invalid(path, "is missing: set it to the port that the address is behind")
 	case entry == nil:
 		return invalid(path, "interface %s is not configured in /interfaces: configure it, or remove this reference too", port)
-	case entry.GetEthernet().GetSwitchedVlan().GetConfig() == nil:
-		return invalid(path, "interface %s is no switch port: set %s", port,
-			at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfig, port))
+	case switchedVLANOf(entry) == nil:
+		return invalid(path, "interface %s is no switch port: set %s", port, at(switchedVLANNodes(entry).config, port))
 	case c.index.switchOf(port) != instance:
 		return invalid(path, "interface %s is on switch %s", port, c.index.switchOf(port))
 	}

@@ -17,6 +17,7 @@ import (
 type index struct {
 	members *btree.Map[string, []listing] // in ascending order
 	statics *btree.Map[string, []station]
+	teams   *btree.Map[string, []string] // the members of an aggregate
 }
 
 // listing is an entry of /network-instances/network-instance/interfaces.
@@ -37,15 +38,18 @@ func (a station) compare(b station) int {
 }
 
 func newIndex() *index {
-	return &index{new(btree.Map[string, []listing]), new(btree.Map[string, []station])}
+	return &index{new(btree.Map[string, []listing]), new(btree.Map[string, []station]), new(btree.Map[string, []string])}
 }
 
 // next is the index after a transaction.
 func (x *index) next(before, after *oc.Device, touched Touched) *index {
-	if len(touched.instances) == 0 {
+	if len(touched.instances) == 0 && len(touched.Interfaces) == 0 {
 		return x
 	}
-	y := &index{x.members.Copy(), x.statics.Copy()}
+	y := &index{x.members.Copy(), x.statics.Copy(), x.teams.Copy()}
+	for name := range touched.Interfaces {
+		move(y.teams, aggregateOf(interfaces(before)[name]), aggregateOf(interfaces(after)[name]), name, strings.Compare)
+	}
 	for name, p := range touched.instances {
 		a, b := instances(before)[name], instances(after)[name]
 		for id := range p.members {
@@ -88,6 +92,12 @@ func (x *index) listings(port string) []listing {
 // stations gives the configured entries that refer to a port.
 func (x *index) stations(port string) []station {
 	list, _ := x.statics.Get(port)
+	return list
+}
+
+// team gives the members of an aggregate, in ascending order.
+func (x *index) team(aggregate string) []string {
+	list, _ := x.teams.Get(aggregate)
 	return list
 }
 

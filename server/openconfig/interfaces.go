@@ -14,7 +14,8 @@ import (
 func (c *Config) decodePort(name string) (*spec.Port, error) {
 	entry := interfaces(c.device)[name]
 	if entry == nil {
-		return nil, c.index.checkReferences(name)
+		return nil, errors.Join(c.index.checkReferences(name),
+			checkNoLACP(name, lacpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"))
 	}
 	config := interfaceConfig(entry)
 	port := &spec.Port{
@@ -31,8 +32,12 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	var err error
 	port.MAC, err = decodeMAC(name, entry)
 	errs = append(errs, err)
+	port.Aggregate, err = c.decodeAggregate(name, entry)
+	errs = append(errs, err)
+	port.Member, err = c.decodeMember(name, entry)
+	errs = append(errs, err)
 	port.Switched, err = decodeSwitchedVLAN(name, c.index.switchOf(name), entry)
-	errs = append(errs, err, c.checkStations(name, port.Switched))
+	errs = append(errs, err, decodeAllowTeaming(port.Switched, name, entry), c.checkStations(name, port.Switched))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -83,12 +88,10 @@ func checkName(name string) error {
 func checkType(name string, t oc.E_IETFInterfaces_InterfaceType) error {
 	path := at(ocpath.InterfacesInterfaceConfigType, name)
 	switch t {
-	case oc.IETFInterfaces_InterfaceType_ethernetCsmacd:
+	case oc.IETFInterfaces_InterfaceType_ethernetCsmacd, oc.IETFInterfaces_InterfaceType_ieee8023adLag:
 		return nil
 	case oc.IETFInterfaces_InterfaceType_UNSET:
-		return invalid(path, "is missing: set it to ethernetCsmacd")
-	case oc.IETFInterfaces_InterfaceType_ieee8023adLag:
-		return &Error{Kind: Unimplemented, Path: path.String(), Reason: "aggregates are not served: only ethernetCsmacd is"}
+		return invalid(path, "is missing: set it to ethernetCsmacd, or to ieee8023adLag for an aggregate")
 	}
-	return invalid(path, "%s is not served: only ethernetCsmacd is", t.ΛMap()["E_IETFInterfaces_InterfaceType"][int64(t)].Name)
+	return invalid(path, "%s is not served: only ethernetCsmacd and ieee8023adLag are", t.ΛMap()["E_IETFInterfaces_InterfaceType"][int64(t)].Name)
 }

@@ -30,17 +30,25 @@ func InterfaceState(i *spec.Interface) *Row {
 	r.bool(ocpath.InterfacesInterfaceStateCpu, false)
 	r.bool(ocpath.InterfacesInterfaceStateManagement, false)
 	if i.Present {
-		r.bool(ocpath.InterfacesInterfaceStateLogical, i.LinkKind != "")
+		r.bool(ocpath.InterfacesInterfaceStateLogical, i.LinkKind != "" || i.Aggregate != nil)
 	}
 	if isPort(i) {
 		r.text(ocpath.InterfacesInterfaceStateHardwarePort, PortComponentName(i.Name))
 	}
 	r.uint(ocpath.InterfacesInterfaceHoldTimeStateUp, uint64(i.HoldUp.Milliseconds()))
 	r.uint(ocpath.InterfacesInterfaceHoldTimeStateDown, uint64(i.HoldDown.Milliseconds()))
+	r.bool(ocpath.InterfacesInterfaceStateForwardingViable, i.Member == nil || !i.Member.Drained)
 	ethernetState(r, i)
 	if i.Port != nil {
-		switchedVLANState(r, i.Port)
+		switchedVLANState(r, i.Port, i.Aggregate != nil)
 		switchPortState(r, i.Port)
+	}
+	if i.Aggregate != nil {
+		aggregateState(r, i.Aggregate)
+		teamingState(r, i.Aggregate)
+	}
+	if i.Member != nil {
+		memberState(r, i.Member)
 	}
 	return r
 }
@@ -81,7 +89,7 @@ func interfaceType(i *spec.Interface) string {
 		return "softwareLoopback"
 	case i.LinkKind == "bridge":
 		return "bridge"
-	case i.LinkKind == "bond", i.LinkKind == "team":
+	case i.Aggregate != nil, i.LinkKind == "bond", i.LinkKind == "team":
 		return "ieee8023adLag"
 	case i.LinkKind == "vlan":
 		return "l2vlan"

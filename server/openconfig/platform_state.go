@@ -25,8 +25,11 @@ func cpuComponent(number int) string { return "cpu-" + strconv.Itoa(number) }
 func PortComponentName(iface string) string { return "port-" + iface }
 
 // isPort reports whether there is a component behind an interface: a device
-// with a driver of its own, or a port of a switch.
-func isPort(i *spec.Interface) bool { return i.Present && (i.LinkKind == "" || i.Port != nil) }
+// with a driver of its own, a port of a switch, or a member of an aggregate. An
+// aggregate is no device.
+func isPort(i *spec.Interface) bool {
+	return i.Present && i.Aggregate == nil && (i.LinkKind == "" || i.Port != nil || i.Member != nil)
+}
 
 func componentRow(name, kind string) *Row {
 	r := row(ocpath.ComponentsComponent, name)

@@ -278,7 +278,7 @@ func TestSourcesPassErrorsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range sources(h, NewLoad(h, slog.Default()), NewRates(failing, slog.Default()), failing)[:4] {
+	for i, s := range []source{NewCounters(failing, failing), NewDiscards(failing), NewRates(failing, slog.Default()), NewFDB(failing)} {
 		if _, err := s.Read(t.Context(), nil, func([]string, []schema.Value) error { return nil }); !errors.Is(err, broken) {
 			t.Errorf("source %d: %v, want %v", i, err, broken)
 		}

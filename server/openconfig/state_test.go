@@ -86,40 +86,41 @@ func TestInterfaceState(t *testing.T) {
 			"name = eth1", "state/name = eth1", "state/type = ethernetCsmacd", "state/description = to the rack",
 			"state/mtu = 9000", "state/enabled = true", "state/ifindex = 7", "state/admin-status = UP",
 			"state/oper-status = UP", "state/last-change = 1700000000000000005", "state/cpu = false",
-			"state/management = false", "state/logical = false", "state/hardware-port = port-eth1",
+			"state/management = false", "state/logical = false", "state/hardware-port = port-eth1", "state/forwarding-viable = true",
 			"hold-time/state/up = 1500", "hold-time/state/down = 1000",
 			"ethernet/state/mac-address = 02:00:00:00:00:01", "ethernet/state/hw-mac-address = 02:00:00:00:00:02",
 			"ethernet/state/negotiated-port-speed = SPEED_25GB", "ethernet/state/negotiated-duplex-mode = FULL",
 			"ethernet/switched-vlan/state/interface-mode = TRUNK", "ethernet/switched-vlan/state/native-vlan = 5",
 			"ethernet/switched-vlan/state/trunk-vlans = 10..12,20",
 			"switch-port/state/switch = default", "switch-port/state/number = 4", "switch-port/state/kind = NIC",
-			"switch-port/state/forwarding = true", "switch-port/state/all-vlans = false",
+			"switch-port/state/allow-teaming = true", "switch-port/state/forwarding = true", "switch-port/state/all-vlans = false",
 			"switch-port/state/carried-vlans = 5,10..12,20")},
 		{"access on a veth that is down", &spec.Interface{Name: "v0", Present: true, Index: 3, LinkKind: "veth", MTU: 1500,
 			Oper: spec.OperDown, MAC: mac(t, "02:00:00:00:00:03"),
-			Port: &spec.PortState{Switch: "red", Number: 1, Kind: spec.KindVeth, Mode: spec.Access, PVID: 10}},
+			Port: &spec.PortState{Switch: "red", Number: 1, Kind: spec.KindVeth, Mode: spec.Access, PVID: 10, NoTeaming: true}},
 			prefixed("/interfaces/interface[name=v0]/",
 				"name = v0", "state/name = v0", "state/type = ethernetCsmacd", "state/mtu = 1500", "state/enabled = false",
 				"state/ifindex = 3", "state/admin-status = DOWN", "state/oper-status = DOWN", "state/cpu = false",
-				"state/management = false", "state/logical = true", "state/hardware-port = port-v0",
+				"state/management = false", "state/logical = true", "state/hardware-port = port-v0", "state/forwarding-viable = true",
 				"hold-time/state/up = 0", "hold-time/state/down = 0", "ethernet/state/mac-address = 02:00:00:00:00:03",
 				"ethernet/switched-vlan/state/interface-mode = ACCESS", "ethernet/switched-vlan/state/access-vlan = 10",
 				"switch-port/state/switch = red", "switch-port/state/number = 1", "switch-port/state/kind = VETH",
-				"switch-port/state/forwarding = false", "switch-port/state/all-vlans = false",
-				"switch-port/state/carried-vlans = 10")},
+				"switch-port/state/allow-teaming = false", "switch-port/state/forwarding = false",
+				"switch-port/state/all-vlans = false", "switch-port/state/carried-vlans = 10")},
 		{"no port", &spec.Interface{Name: "lo", Present: true, Index: 1, LinkKind: "loopback", AdminUp: true, MTU: 65536, Oper: spec.OperUnknown},
 			prefixed("/interfaces/interface[name=lo]/",
 				"name = lo", "state/name = lo", "state/type = softwareLoopback", "state/enabled = true",
 				"state/ifindex = 1", "state/admin-status = UP", "state/oper-status = UNKNOWN", "state/cpu = false",
-				"state/management = false", "state/logical = true", "hold-time/state/up = 0", "hold-time/state/down = 0")},
+				"state/management = false", "state/logical = true", "state/forwarding-viable = true",
+				"hold-time/state/up = 0", "hold-time/state/down = 0")},
 		{"not present", &spec.Interface{Name: "gone0", Oper: spec.OperNotPresent,
 			Port: &spec.PortState{Switch: "default", Number: 2, Mode: spec.Trunk, AllVLANs: true, Tagged: vlans(7)}},
 			prefixed("/interfaces/interface[name=gone0]/",
 				"name = gone0", "state/name = gone0", "state/enabled = false", "state/admin-status = DOWN",
-				"state/oper-status = NOT_PRESENT", "state/cpu = false", "state/management = false",
+				"state/oper-status = NOT_PRESENT", "state/cpu = false", "state/management = false", "state/forwarding-viable = true",
 				"hold-time/state/up = 0", "hold-time/state/down = 0", "ethernet/switched-vlan/state/interface-mode = TRUNK",
 				"switch-port/state/switch = default", "switch-port/state/number = 2", "switch-port/state/kind = UNKNOWN",
-				"switch-port/state/forwarding = false", "switch-port/state/all-vlans = true",
+				"switch-port/state/allow-teaming = true", "switch-port/state/forwarding = false", "switch-port/state/all-vlans = true",
 				"switch-port/state/carried-vlans = 7")},
 	}
 	for _, tt := range tests {
@@ -210,6 +211,8 @@ func TestPortComponent(t *testing.T) {
 		{"NIC without carrier", spec.Interface{Present: true, AdminUp: true, Oper: spec.OperDown}, "INACTIVE"},
 		{"NIC that is off", spec.Interface{Present: true}, "DISABLED"},
 		{"veth that is a port", spec.Interface{Present: true, LinkKind: "veth", Port: &spec.PortState{}}, "DISABLED"},
+		{"veth that is a member", spec.Interface{Present: true, LinkKind: "veth", AdminUp: true, Oper: spec.OperUp, Member: &spec.MemberState{}}, "ACTIVE"},
+		{"aggregate", spec.Interface{Present: true, Port: &spec.PortState{}, Aggregate: &spec.AggregateState{}}, ""},
 		{"veth that is none", spec.Interface{Present: true, LinkKind: "veth"}, ""},
 		{"port that is not there", spec.Interface{Port: &spec.PortState{}}, ""},
 	}
@@ -291,8 +294,8 @@ func TestGRPCServerState(t *testing.T) {
 	}
 }
 
-// told is everything that the rows of this package can say.
-func told(t *testing.T) []*Row {
+// allRows is everything that the rows of this package can say.
+func allRows(t *testing.T) []*Row {
 	t.Helper()
 	h, err := host.Open("/")
 	if err != nil {
@@ -314,7 +317,11 @@ func told(t *testing.T) []*Row {
 	rates.Follow("eth1", DefaultLoadInterval)
 	trunk, access, sw := fullInterface(t), fullInterface(t), fullSwitch()
 	access.Port.Mode = spec.Access
+	team := fullAggregate(spec.StaticLAG)
+	team.Port.Mode = spec.Access
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
+		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
+		LACPSystem(1), LACPInterface(fullAggregate(spec.LACPManaged)), LACPMember(fullMember(t)),
 		rates.LoadInterval("eth1"), SwitchState(sw), VLANState("red", sw.VLANs[10]), MemberState("red", "a", "v0"),
 		ConfigurationTime(time.Unix(1, 0)), UnconfirmedCommit("night", time.Unix(2, 0)), ConfigurationVersion(7, time.Unix(1, 0), "admin"),
 		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false))
@@ -328,7 +335,7 @@ type source interface {
 
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
-	return []source{NewCounters(device, device), NewDiscards(device), rates, NewFDB(device), NewFDBCounts(device),
+	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load)}
 }
 
@@ -336,7 +343,7 @@ func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 // a row or a source, and from one of them.
 func TestEveryStateLeafIsTold(t *testing.T) {
 	from := map[ocpath.ID]string{}
-	for _, r := range told(t) {
+	for _, r := range allRows(t) {
 		for _, leaf := range r.Leaves {
 			from[leaf.ID] = "row"
 		}
@@ -383,7 +390,7 @@ func checkValue(t *testing.T, id ocpath.ID, value schema.Value) {
 }
 
 func TestRowsFitTheSchema(t *testing.T) {
-	for _, r := range told(t) {
+	for _, r := range allRows(t) {
 		for _, leaf := range r.Leaves {
 			checkValue(t, leaf.ID, leaf.Value)
 			if list := schema.NearestList(leaf.ID); list != r.List || len(r.Keys) != schema.KeyCount(leaf.ID) {

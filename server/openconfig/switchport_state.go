@@ -10,6 +10,7 @@ func switchPortState(r *Row, p *spec.PortState) {
 	r.text(ocpath.InterfacesInterfaceSwitchPortStateSwitch, p.Switch)
 	r.positive(ocpath.InterfacesInterfaceSwitchPortStateNumber, uint64(p.Number))
 	r.name(ocpath.InterfacesInterfaceSwitchPortStateKind, p.Kind.String())
+	r.bool(ocpath.InterfacesInterfaceSwitchPortStateAllowTeaming, !p.NoTeaming)
 	r.bool(ocpath.InterfacesInterfaceSwitchPortStateForwarding, p.Forwarding)
 	r.bool(ocpath.InterfacesInterfaceSwitchPortStateAllVlans, p.AllVLANs)
 	carried := p.Tagged

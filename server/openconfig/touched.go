@@ -13,6 +13,9 @@ import (
 type Touched struct {
 	Interfaces map[string]struct{}
 	instances  map[string]*parts
+	// lacp are entries of /lacp/interfaces, by aggregate; "" is what holds for
+	// all aggregates.
+	lacp map[string]struct{}
 }
 
 // parts are the entries that were touched within a network instance.
@@ -24,11 +27,11 @@ type parts struct {
 
 // NewTouched is an empty set.
 func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]*parts{}}
+	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}}
 }
 
 // Add notes the path of a leaf or list entry that was set or deleted, with
-// canonical keys. A path above the lists touches nothing.
+// canonical keys. Above the lists only /lacp/config touches anything.
 func (t Touched) Add(path schema.Path) {
 	switch list := schema.NearestList(path.Node); list {
 	case ocpath.InterfacesInterface:
@@ -42,6 +45,12 @@ func (t Touched) Add(path schema.Path) {
 	case ocpath.NetworkInstancesNetworkInstanceFdbMacTableEntriesEntry:
 		key := staticKey{MacAddress: path.Keys[1], Vlan: number(path.Keys[2])}
 		t.instance(path.Keys[0]).statics[key] = struct{}{}
+	case ocpath.LacpInterfacesInterface, ocpath.LacpInterfacesInterfaceMembersMember:
+		t.lacp[path.Keys[0]] = struct{}{}
+	case ocpath.Root:
+		if path.Node == ocpath.LacpConfigSystemPriority {
+			t.lacp[""] = struct{}{}
+		}
 	}
 }
 

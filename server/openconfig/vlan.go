@@ -12,70 +12,121 @@ import (
 	"github.com/signalbox/signalbox/gen/ocpath"
 )
 
+// switchedVLAN is openconfig-vlan's switched-vlan of an interface, which an
+// aggregate has below aggregation and any other below ethernet.
+type switchedVLAN struct {
+	vlanNodes
+	mode   oc.E_OpenconfigVlanTypes_VlanModeType
+	access *uint16
+	native *uint16
+	trunk  []any // unions
+}
+
+// vlanNodes are the nodes of one of both places.
+type vlanNodes struct{ config, mode, access, native, trunk ocpath.ID }
+
+func switchedVLANNodes(entry *interfaceEntry) vlanNodes {
+	if isAggregate(entry) {
+		return vlanNodes{
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanConfig, ocpath.InterfacesInterfaceAggregationSwitchedVlanConfigInterfaceMode,
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanConfigAccessVlan, ocpath.InterfacesInterfaceAggregationSwitchedVlanConfigNativeVlan,
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanConfigTrunkVlans,
+		}
+	}
+	return vlanNodes{
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanConfig, ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigInterfaceMode,
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigAccessVlan, ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigNativeVlan,
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigTrunkVlans,
+	}
+}
+
+// switchedVLANOf gives an interface's switched-vlan; nil where nothing of it
+// is set, so that the interface is no port of a switch.
+func switchedVLANOf(entry *interfaceEntry) *switchedVLAN {
+	v := &switchedVLAN{vlanNodes: switchedVLANNodes(entry)}
+	if isAggregate(entry) {
+		config := entry.GetAggregation().GetSwitchedVlan().GetConfig()
+		if config == nil {
+			return nil
+		}
+		v.mode, v.access, v.native = config.InterfaceMode, config.AccessVlan, config.NativeVlan
+		for _, element := range config.TrunkVlans {
+			v.trunk = append(v.trunk, element)
+		}
+		return v
+	}
+	config := entry.GetEthernet().GetSwitchedVlan().GetConfig()
+	if config == nil {
+		return nil
+	}
+	v.mode, v.access, v.native = config.InterfaceMode, config.AccessVlan, config.NativeVlan
+	for _, element := range config.TrunkVlans {
+		v.trunk = append(v.trunk, element)
+	}
+	return v
+}
+
 // decodeSwitchedVLAN translates openconfig-vlan's switched-vlan of one
 // interface; nil where nothing of it is set.
 func decodeSwitchedVLAN(name, onSwitch string, entry *interfaceEntry) (*spec.Switched, error) {
-	config := entry.GetEthernet().GetSwitchedVlan().GetConfig()
-	if config == nil {
+	v := switchedVLANOf(entry)
+	if v == nil {
 		return nil, nil
 	}
 	s := &spec.Switched{Switch: onSwitch}
 	var err error
-	switch config.InterfaceMode {
+	switch v.mode {
 	case oc.OpenconfigVlanTypes_VlanModeType_ACCESS:
 		s.Mode = spec.Access
-		err = decodeAccess(s, name, entry)
+		err = v.decodeAccess(s, name)
 	case oc.OpenconfigVlanTypes_VlanModeType_TRUNK:
 		s.Mode = spec.Trunk
-		err = decodeTrunk(s, name, entry)
+		err = v.decodeTrunk(s, name)
 	default:
-		err = invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigInterfaceMode, name),
-			"is missing: set it to ACCESS or TRUNK")
+		err = invalid(at(v.vlanNodes.mode, name), "is missing: set it to ACCESS or TRUNK")
 	}
 	return s, err
 }
 
-func decodeAccess(s *spec.Switched, name string, entry *interfaceEntry) error {
-	config := entry.GetEthernet().GetSwitchedVlan().GetConfig()
+func (v *switchedVLAN) decodeAccess(s *spec.Switched, name string) error {
 	const reason = "is for interface-mode TRUNK, and this interface is in ACCESS: use access-vlan"
 	var errs []error
-	if config.NativeVlan != nil {
-		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigNativeVlan, name), reason))
+	if v.native != nil {
+		errs = append(errs, invalid(at(v.vlanNodes.native, name), reason))
 	}
-	if len(config.TrunkVlans) > 0 {
-		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigTrunkVlans, name), reason))
+	if len(v.trunk) > 0 {
+		errs = append(errs, invalid(at(v.vlanNodes.trunk, name), reason))
 	}
-	path := at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigAccessVlan, name)
-	if config.AccessVlan == nil {
+	path := at(v.vlanNodes.access, name)
+	if v.access == nil {
 		return errors.Join(append(errs, invalid(path, "is missing: an interface in ACCESS has one VLAN, %d to %d", spec.MinVLAN, spec.MaxVLAN))...)
 	}
-	s.PVID = *config.AccessVlan
+	s.PVID = *v.access
 	return errors.Join(append(errs, checkVLAN(s.PVID, func(reason string) error { return invalid(path, "%s", reason) }))...)
 }
 
-func decodeTrunk(s *spec.Switched, name string, entry *interfaceEntry) error {
-	config := entry.GetEthernet().GetSwitchedVlan().GetConfig()
+func (v *switchedVLAN) decodeTrunk(s *spec.Switched, name string) error {
 	var errs []error
-	if config.AccessVlan != nil {
-		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigAccessVlan, name),
+	if v.access != nil {
+		errs = append(errs, invalid(at(v.vlanNodes.access, name),
 			"is for interface-mode ACCESS, and this interface is in TRUNK: use native-vlan or trunk-vlans"))
 	}
-	if config.NativeVlan != nil {
-		s.PVID = *config.NativeVlan
+	if v.native != nil {
+		s.PVID = *v.native
 		errs = append(errs, checkVLAN(s.PVID, func(reason string) error {
-			return invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigNativeVlan, name), "%s", reason)
+			return invalid(at(v.vlanNodes.native, name), "%s", reason)
 		}))
 	}
-	s.AllVLANs = len(config.TrunkVlans) == 0
-	if err := decodeVLANs(&s.Tagged, config.TrunkVlans); err != nil {
-		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigTrunkVlans, name), "%s", err))
+	s.AllVLANs = len(v.trunk) == 0
+	if err := decodeVLANs(&s.Tagged, v.trunk); err != nil {
+		errs = append(errs, invalid(at(v.vlanNodes.trunk, name), "%s", err))
 	}
 	return errors.Join(errs...)
 }
 
 // decodeVLANs adds up a list of VLANs and ranges, none of which may repeat
 // what another one says.
-func decodeVLANs(set *spec.VLANSet, list []oc.OpenconfigInterfaces_Interfaces_Interface_Ethernet_SwitchedVlan_Config_TrunkVlans_Union) error {
+func decodeVLANs(set *spec.VLANSet, list []any) error {
 	for _, element := range list {
 		low, high, err := vlanRange(element)
 		if err != nil {

@@ -8,19 +8,30 @@ import (
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
-// switchedVLANState adds openconfig-vlan's part of a port. A trunk that
-// carries every VLAN has no trunk-vlans, as in its configuration; which VLANs
-// these are is in switch-port/state/carried-vlans.
-func switchedVLANState(r *Row, p *spec.PortState) {
+// switchedVLANState adds openconfig-vlan's part of a port, which an aggregate
+// has below aggregation and any other below ethernet. A trunk that carries
+// every VLAN has no trunk-vlans, as in its configuration; which VLANs these are
+// is in switch-port/state/carried-vlans.
+func switchedVLANState(r *Row, p *spec.PortState, aggregate bool) {
+	mode, access, native, trunk := ocpath.InterfacesInterfaceEthernetSwitchedVlanStateInterfaceMode,
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanStateAccessVlan,
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanStateNativeVlan,
+		ocpath.InterfacesInterfaceEthernetSwitchedVlanStateTrunkVlans
+	if aggregate {
+		mode, access, native, trunk = ocpath.InterfacesInterfaceAggregationSwitchedVlanStateInterfaceMode,
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanStateAccessVlan,
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanStateNativeVlan,
+			ocpath.InterfacesInterfaceAggregationSwitchedVlanStateTrunkVlans
+	}
 	switch p.Mode {
 	case spec.Access:
-		r.name(ocpath.InterfacesInterfaceEthernetSwitchedVlanStateInterfaceMode, "ACCESS")
-		r.positive(ocpath.InterfacesInterfaceEthernetSwitchedVlanStateAccessVlan, uint64(p.PVID))
+		r.name(mode, "ACCESS")
+		r.positive(access, uint64(p.PVID))
 	case spec.Trunk:
-		r.name(ocpath.InterfacesInterfaceEthernetSwitchedVlanStateInterfaceMode, "TRUNK")
-		r.positive(ocpath.InterfacesInterfaceEthernetSwitchedVlanStateNativeVlan, uint64(p.PVID))
+		r.name(mode, "TRUNK")
+		r.positive(native, uint64(p.PVID))
 		if !p.AllVLANs {
-			r.put(ocpath.InterfacesInterfaceEthernetSwitchedVlanStateTrunkVlans, vlanRanges(&p.Tagged))
+			r.put(trunk, vlanRanges(&p.Tagged))
 		}
 	}
 }
