@@ -198,3 +198,31 @@ func (n *Namespace) AwaitRunning(name string, bound time.Duration) error {
 		}
 	}
 }
+
+// Behind tells which port of a bridge each address that it has learned is
+// behind: names of interfaces by address.
+func (n *Namespace) Behind(bridge string) (map[string]string, error) {
+	master, err := n.Index(bridge)
+	if err != nil {
+		return nil, err
+	}
+	links, err := n.links.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("bridge %s: %w", bridge, err)
+	}
+	names := map[int]string{}
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	entries, err := n.links.NeighList(0, unix.AF_BRIDGE)
+	if err != nil {
+		return nil, fmt.Errorf("bridge %s: %w", bridge, err)
+	}
+	behind := map[string]string{}
+	for _, e := range entries {
+		if e.MasterIndex == master && e.State&netlink.NUD_PERMANENT == 0 {
+			behind[e.HardwareAddr.String()] = names[e.LinkIndex]
+		}
+	}
+	return behind, nil
+}

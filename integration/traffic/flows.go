@@ -224,6 +224,18 @@ func (c *FlowCount) Total() (Flow, error) {
 	return sum, err
 }
 
+// Reset forgets what was seen. Nothing of the flows may be on its way.
+func (c *FlowCount) Reset() error {
+	keys := make([]uint32, MaxFlows)
+	for i := range keys {
+		keys[i] = uint32(i)
+	}
+	if _, err := c.flows.BatchUpdate(keys, make([]Flow, MaxFlows), nil); err != nil {
+		return fmt.Errorf("reset flows: %w", err)
+	}
+	return nil
+}
+
 // Close stops counting.
 func (c *FlowCount) Close() error {
 	err := c.flows.Close()
