@@ -22,6 +22,9 @@ import (
 // RESOURCE_EXHAUSTED and names both numbers.
 const MaxReceiveBytes = 64 << 20
 
+// maxHeaderBytes bounds the metadata of one call, in octets.
+const maxHeaderBytes = 64 << 10
+
 const (
 	keepaliveTime     = 30 * time.Second // an idle connection is asked whether it lives
 	keepaliveTimeout  = 20 * time.Second // and closed when it does not answer
@@ -35,6 +38,7 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, w
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(gnmi.NewCodec()),
 		grpc.MaxRecvMsgSize(MaxReceiveBytes),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		// Collectors that ping often, and without a call, are not cut off.
@@ -46,7 +50,7 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, w
 		options = append(options, grpc.Creds(credentials.NewTLS(config)))
 	}
 	server := grpc.NewServer(options...)
-	gpb.RegisterGNMIServer(server, service)
+	server.RegisterService(who.Early(gpb.GNMI_ServiceDesc, gnmi.RecoverStream(log)), service)
 	healthpb.RegisterHealthServer(server, checks)
 	reflection.Register(server)
 	return server

@@ -18,8 +18,12 @@ func (a *Access) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if strings.HasPrefix(info.FullMethod, health) {
 		return handler(ctx, req)
 	}
+	c, err := callOf(ctx)
+	if err != nil { // not let in by Stream
+		c, err = a.admit(ctx, info.FullMethod)
+		ctx = context.WithValue(ctx, callKey{}, c)
+	}
 	set, isSet := req.(*gpb.SetRequest)
-	c, err := a.admit(ctx, info.FullMethod)
 	if err == nil && isSet {
 		err = c.checkPaths(set)
 	}
@@ -28,7 +32,7 @@ func (a *Access) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		a.refused(ctx, c, err)
 		return nil, err
 	}
-	resp, err := handler(context.WithValue(ctx, callKey{}, c), req)
+	resp, err := handler(ctx, req)
 	switch {
 	case isSet:
 		a.audit.write(c, set, err)
@@ -39,7 +43,7 @@ func (a *Access) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 }
 
 // Stream is Unary for streams. One that is under way when the rules for it
-// change ends.
+// change ends; a method that Early made a stream of ends by itself.
 func (a *Access) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if strings.HasPrefix(info.FullMethod, health) {
 		return handler(srv, ss)
@@ -49,6 +53,9 @@ func (a *Access) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 		err = a.options.Status(err)
 		a.refused(ss.Context(), c, err)
 		return err
+	}
+	if isUnary(info) {
+		return handler(srv, &stream{ServerStream: ss, ctx: context.WithValue(ss.Context(), callKey{}, c), call: c})
 	}
 	if err = a.serve(srv, ss, c, handler); isRefusal(err) {
 		a.refused(ss.Context(), c, err)
