@@ -89,7 +89,7 @@ type Group struct {
 	chosen bool
 	out    []Frame
 	saved  *saved
-	now    time.Time // of the last call
+	now    time.Time // of the last run
 }
 
 // New is a group without ports.
@@ -143,16 +143,17 @@ func (g *Group) Receive(now time.Time, name string, pdu []byte) {
 	if !found || !g.ports[i].config.Up {
 		return
 	}
-	g.expire(now) // what ran out before the PDU came
 	g.ports[i].received(now, pdu)
-	g.run(now)
+	g.settle(now)
 }
 
-// Advance does what is due. It may be called at any time.
+// Advance does what is due. It may be called at any time. PDUs that have come
+// are to be handed to Receive before, so that no partner's time runs out whose
+// PDU only waits for a caller that is late.
 func (g *Group) Advance(now time.Time) { g.run(now) }
 
-// Next is when Advance has something to do; the zero time is never. It is
-// behind the time of the last call.
+// Next is when Advance has something to do; the zero time is never. After
+// Advance it is behind that time.
 func (g *Group) Next() time.Time {
 	var next time.Time
 	for _, p := range g.ports {
@@ -207,21 +208,23 @@ func (g *Group) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(g.ports, name, func(p *port, name string) int { return cmp.Compare(p.name, name) })
 }
 
-// expire lets the receive machines see the time.
-func (g *Group) expire(now time.Time) {
+// run lets all machines see the time.
+func (g *Group) run(now time.Time) {
+	g.now = now
 	for _, p := range g.ports {
 		p.expire(now)
 	}
+	g.settle(now)
 }
 
-// run lets the machines go until each stands still. The mux machines go before
-// the selection as well, so that a port which was unselected is detached even if
-// it is selected again at once.
-func (g *Group) run(now time.Time) {
-	g.now = now
-	g.expire(now)
+// settle lets the machines behind the receive machines go until each stands
+// still. A port that was unselected is detached before the selection, which may
+// select it again at once.
+func (g *Group) settle(now time.Time) {
 	for _, p := range g.ports {
-		p.runMux(now)
+		if p.selected == unselected {
+			p.runMux(now)
+		}
 	}
 	g.selectPorts(now)
 	for _, p := range g.ports {

@@ -71,7 +71,7 @@ func (g *Group) chooseLAG() {
 			continue
 		}
 		id := p.lagID()
-		if g.chosen && id == g.lag && p.mux >= collecting {
+		if g.chosen && id == g.lag && p.mux >= collecting && p.inSync() {
 			return
 		}
 		if p.rx == current {
@@ -160,7 +160,7 @@ func (g *Group) holdStandby(fit []*port) {
 		if p.usable() {
 			usable++
 		}
-		if p.mux == distributing || p.mux == collecting && p.config.Drained {
+		if p.mux == distributing {
 			busy++
 		}
 	}
