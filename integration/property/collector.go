@@ -96,7 +96,7 @@ func (s *collector) apply(answer *gpb.SubscribeResponse) error {
 			return fmt.Errorf("%v: %w", u.GetPath(), err)
 		}
 		leaf := fromProto(n.GetPrefix(), u.GetPath()).String()
-		if have, ok := s.tree[leaf]; ok && have == value && s.synced && !isKey(leaf) && u.GetDuplicates() == 0 {
+		if have, ok := s.tree[leaf]; ok && have == value && s.synced && !whole(leaf) && u.GetDuplicates() == 0 {
 			s.idle = append(s.idle, "update to what it was: "+leaf+" = "+value)
 		}
 		s.touch(leaf)
@@ -111,11 +111,12 @@ func (s *collector) touch(leaf string) {
 	}
 }
 
-// isKey reports the key leaf of a list: it comes with each entry's first leaf,
-// and an entry may have one in the configuration and one in the state.
-func isKey(leaf string) bool {
+// whole reports leaves that are told with others of their entry, also where
+// only those changed: the key of a list, and the entries of a filtering
+// database, of which the element keeps no copy to compare with.
+func whole(leaf string) bool {
 	p := parse(leaf)
-	return mirrored(p) != nil && p[len(p)-2].name != "config"
+	return mirrored(p) != nil && p[len(p)-2].name != "config" || strings.Contains(leaf, "/mac-table/") && !configured(leaf)
 }
 
 // configured reports a leaf of the configuration, key leaves left out.

@@ -16,69 +16,96 @@ import (
 // errBetween says that the files are just being written anew: look again.
 var errBetween = errors.New("no document is the one that the journal continues")
 
-// saved is the configuration in a state folder, read as its formats are
+// files is the configuration in a state folder, read as its formats are
 // described: a document, and the journal that names it by its digest and
 // continues it. Each line of the journal is its checksum, its number and its
 // text.
-func saved(models *node, folder string) (tree, error) {
-	journal, err := os.ReadFile(filepath.Join(folder, "journal"))
+type files struct {
+	models *node
+	folder string
+	// What was read already: the octets of the journal, the number of its last
+	// line, and what they add up to.
+	journal []byte
+	number  uint64
+	tree    tree
+}
+
+// read gives what the files hold. What was read before is not read again, as
+// long as it is still there.
+func (f *files) read() (tree, error) {
+	journal, err := os.ReadFile(filepath.Join(f.folder, "journal"))
 	if err != nil {
 		return nil, err
 	}
-	texts, err := journalTexts(journal)
+	if len(journal) == 0 || journal[len(journal)-1] != '\n' {
+		return nil, errors.New("the last line of the journal does not end")
+	}
+	more, known := bytes.CutPrefix(journal, f.journal)
+	if !known || f.journal == nil {
+		header, rest, _ := bytes.Cut(journal, []byte("\n"))
+		if err := f.begin(header); err != nil {
+			return nil, err
+		}
+		more = rest
+	}
+	for line := range bytes.Lines(more) {
+		text, err := f.text(bytes.TrimSuffix(line, []byte("\n")), f.number+1)
+		if err == nil {
+			err = f.tree.replay(f.models, text)
+		}
+		if err != nil {
+			f.journal = nil
+			return nil, fmt.Errorf("line %d of the journal: %w", f.number+1, err)
+		}
+	}
+	f.journal = journal
+	return f.tree, nil
+}
+
+// begin reads the document that the header of a journal names.
+func (f *files) begin(line []byte) error {
+	f.journal = nil
+	text, err := f.text(line, 0)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("header of the journal: %w", err)
 	}
 	var header struct {
 		Format   int    `json:"format"`
 		Document string `json:"document"`
 	}
-	if err := json.Unmarshal(texts[0], &header); err != nil || header.Format != 1 {
-		return nil, errors.Join(err, fmt.Errorf("journal of format %d", header.Format))
+	if err := json.Unmarshal(text, &header); err != nil || header.Format != 1 {
+		return errors.Join(err, fmt.Errorf("journal of format %d", header.Format))
 	}
-	document, err := documentOf(folder, header.Document)
+	document, err := documentOf(f.folder, header.Document)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	doc, err := decode(document)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	all := tree{}
-	if err := flatten(models, nil, doc, all); err != nil {
-		return nil, err
+	if err := flatten(f.models, nil, doc, all); err != nil {
+		return err
 	}
-	all = all.withoutKeys()
-	for i, text := range texts[1:] {
-		if err := all.replay(models, text); err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+2, err)
-		}
-	}
-	return all, nil
+	f.tree = all.withoutKeys()
+	return nil
 }
 
-// journalTexts are the texts of the lines, whose checksums and numbers must be
-// right.
-func journalTexts(journal []byte) ([][]byte, error) {
-	if !bytes.HasSuffix(journal, []byte("\n")) {
-		return nil, errors.New("the last line does not end")
+// text is that of a line, whose checksum must be right, and its number the one
+// that is wanted; 0 is any.
+func (f *files) text(line []byte, want uint64) ([]byte, error) {
+	sum, rest, _ := bytes.Cut(line, []byte(" "))
+	number, text, _ := bytes.Cut(rest, []byte(" "))
+	if got := fmt.Sprintf("%08x", crc32.Checksum(rest, crc32.MakeTable(crc32.Castagnoli))); got != string(sum) {
+		return nil, fmt.Errorf("its checksum is %s, not %s", got, sum)
 	}
-	var texts [][]byte
-	var last uint64
-	for i, line := range bytes.Split(bytes.TrimSuffix(journal, []byte("\n")), []byte("\n")) {
-		sum, rest, _ := bytes.Cut(line, []byte(" "))
-		number, text, _ := bytes.Cut(rest, []byte(" "))
-		if got := fmt.Sprintf("%08x", crc32.Checksum(rest, crc32.MakeTable(crc32.Castagnoli))); got != string(sum) {
-			return nil, fmt.Errorf("line %d: its checksum is %s, not %s", i+1, got, sum)
-		}
-		n, err := strconv.ParseUint(string(number), 10, 64)
-		if err != nil || i > 0 && n != last+1 {
-			return nil, fmt.Errorf("line %d: number %s after %d", i+1, number, last)
-		}
-		last = n
-		texts = append(texts, text)
+	n, err := strconv.ParseUint(string(number), 10, 64)
+	if err != nil || want != 0 && n != want {
+		return nil, fmt.Errorf("number %s, want %d", number, want)
 	}
-	return texts, nil
+	f.number = n
+	return text, nil
 }
 
 // documentOf is the document that has a digest.

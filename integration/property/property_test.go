@@ -36,6 +36,7 @@ type run struct {
 	options element.Options
 	dice    *dice
 	links   *links
+	files   *files
 	model   tree
 	// collector follows everything; nil while no element runs.
 	collector *collector
@@ -55,6 +56,7 @@ func TestG11_RandomSetsAgainstTheSpecification(t *testing.T) {
 	}
 	r := &run{T: t, dice: newDice(seed), model: tree{}}
 	r.options = element.Options{Binary: binary, Namespace: testenv.Namespace(t), StateDir: t.TempDir(), Insecure: true}
+	r.files = &files{models: r.dice.models, folder: r.options.StateDir}
 	r.links, err = newLinks(r.options.Namespace, testenv.Namespace(t), seed)
 	r.ok(err)
 	r.start()
@@ -238,7 +240,7 @@ func (r *run) onDisk() {
 	r.Helper()
 	deadline := time.Now().Add(soon)
 	for {
-		got, err := saved(r.dice.models, r.options.StateDir)
+		got, err := r.files.read()
 		if errors.Is(err, errBetween) && time.Now().Before(deadline) {
 			time.Sleep(between)
 			continue
@@ -343,6 +345,8 @@ func (r *run) killed() {
 func (r *run) settled() {
 	r.Helper()
 	r.checks++
+	r.files.journal = nil // read all of it again
+	r.onDisk()
 	r.within(func() (string, error) { return r.model.kernel(r.options.Namespace, r.links.made) })
 	r.within(func() (string, error) {
 		want, err := r.model.observed(r.options.Namespace)
