@@ -162,7 +162,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		return nil, err
 	}
 	e := &element{
-		engine: telemetry.New(telemetry.Options{Log: s.options.Log}),
+		engine: s.newEngine(),
 		host:   h,
 		rates:  openconfig.NewRates(device, s.options.Log),
 		load:   openconfig.NewLoad(h, s.options.Log),

@@ -94,3 +94,36 @@ func TestG32_BurstBeyondTheBound(t *testing.T) {
 		t.Errorf("a stalled reader: %v, want %v", err, ErrSlowReader)
 	}
 }
+
+// What a subscription's queue held and what it was sent is counted.
+func TestG32_SubscriptionsAreCounted(t *testing.T) {
+	e := newEngine(t, Options{QueueBytes: 1 << 20, BurstBytes: 1 << 20})
+	c, gate := stalled(t, e, onChange(t, "/interfaces"))
+	for i := range 10 {
+		publish(t, e, All, mtu0+"="+fmt.Sprint(i+1))
+	}
+	for range 10 {
+		gate <- struct{}{}
+	}
+	c.until("the last value", func() bool { return c.tree[mtu0] == "10" })
+	open, totals := e.Subscriptions()
+	if len(open) != 1 || totals.Opened != 1 || open[0].ID != 1 || open[0].Paths[0] != "/interfaces" {
+		t.Fatalf("%v, %+v", open, totals)
+	}
+	st := open[0].Stats()
+	if sent := len(c.frames); st.Messages > uint64(sent) || st.Messages < uint64(sent)-1 { // the last one is on its way
+		t.Errorf("%d messages are counted, %d came", st.Messages, sent)
+	}
+	if st.Coalesced != uint64(c.duplicates()) || st.QueuePeak == 0 || st.QueueOctets != 0 || st.QueueUpdates != 0 {
+		t.Errorf("%+v, %d duplicates came", st, c.duplicates())
+	}
+	for i := range 4000 {
+		publish(t, e, All, fmt.Sprintf("/interfaces/interface[name=tap%d]/state/mtu=1", i))
+	}
+	if err := c.ended(); !errors.Is(err, ErrSlowReader) {
+		t.Fatal(err)
+	}
+	if open, totals := e.Subscriptions(); len(open) != 0 || totals.CutOff != 1 {
+		t.Errorf("%d are open, %+v", len(open), totals)
+	}
+}

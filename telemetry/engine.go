@@ -122,6 +122,8 @@ type source struct {
 	keys   []bool    // which leaves are keys of the list
 	rows   bool      // it makes entries of the list: some are
 	events bool
+	// unlooked is as Unlooked has it.
+	unlooked bool
 	// reading is held from a read until what was read is in the queues: what
 	// one sampler reads later is not overtaken by what another read before.
 	reading sync.Mutex
@@ -142,19 +144,28 @@ func New(opts Options) *Engine {
 	return e
 }
 
+// Manner says how a source is served.
+type Manner uint8
+
+// Unlooked is for an event source whose leaves change by being told, such as
+// what a subscription was sent: ON_CHANGE tells rows that come, with the values
+// they have then, and that go, and does not look at its other leaves.
+const Unlooked Manner = 1
+
 // Add takes a source. It is called before the first Get, Subscribe or Publish,
-// not concurrently. Leaves that are no leaves, lie below different lists or
-// belong to another source are a mistake of the caller and panic.
-func (e *Engine) Add(s Source) {
-	src := &source{Source: s, leaves: s.Leaves(), events: s.Events()}
+// not concurrently. Leaves that are no leaves, lie below different lists, belong
+// to another source or stand in an atomic container, which only what is
+// published can be told of as a whole, are a mistake of the caller and panic.
+func (e *Engine) Add(s Source, manners ...Manner) {
+	src := &source{Source: s, leaves: s.Leaves(), events: s.Events(), unlooked: slices.Contains(manners, Unlooked)}
 	for i, id := range src.leaves {
 		n := ocpath.Get(id)
 		list := schema.NearestList(id)
 		if i == 0 {
 			src.list = list
 		}
-		if !n.IsLeaf() || list != src.list || e.shapes[id].from != nil {
-			panic(fmt.Sprintf("telemetry: source leaf %s: no leaf, below another list, or of another source", ocpath.Path(id)))
+		if !n.IsLeaf() || list != src.list || e.shapes[id].from != nil || e.shapes[id].atomic != ocpath.Root {
+			panic(fmt.Sprintf("telemetry: source leaf %s: no leaf, below another list, of another source, or in an atomic container", ocpath.Path(id)))
 		}
 		e.shapes[id].from = src
 		src.keys = append(src.keys, e.shapes[id].isKey)

@@ -253,7 +253,7 @@ func (e *Engine) stream(p *plan, m manner, pattern schema.Pattern) {
 func (e *Engine) onChange(p *plan, m manner, pattern schema.Pattern) {
 	p.updates = schema.Union(p.updates, e.published(pattern))
 	e.each(pattern, func(src *source, own schema.Pattern) {
-		told := func(n *ocpath.Node) bool { return src.events && n.Class == ocpath.Event }
+		told := func(n *ocpath.Node) bool { return src.events && (src.unlooked || n.Class == ocpath.Event) }
 		if events := own.Only(told); !events.Empty() {
 			p.updates = schema.Union(p.updates, events)
 			p.read(src, events)

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/host"
+	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
@@ -335,8 +336,9 @@ type source interface {
 
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
+	engine := telemetry.New(telemetry.Options{})
 	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), rates, NewFDB(device), NewFDBCounts(device),
-		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load)}
+		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine)}
 }
 
 // TestEveryStateLeafIsTold walks the served schema: each state leaf comes from

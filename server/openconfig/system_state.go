@@ -85,10 +85,9 @@ func ProcessState(h *host.Host) (*Row, error) {
 // GRPCServerState is what openconfig-system-grpc says of the one listener of
 // the element.
 func GRPCServerState(at netip.AddrPort, secured bool) *Row {
-	const name = "DEFAULT" // the model's name for an only server
-	r := row(ocpath.SystemGrpcServersGrpcServer, name)
-	r.text(ocpath.SystemGrpcServersGrpcServerName, name)
-	r.text(ocpath.SystemGrpcServersGrpcServerStateName, name)
+	r := row(ocpath.SystemGrpcServersGrpcServer, grpcServer)
+	r.text(ocpath.SystemGrpcServersGrpcServerName, grpcServer)
+	r.text(ocpath.SystemGrpcServersGrpcServerStateName, grpcServer)
 	r.put(ocpath.SystemGrpcServersGrpcServerStateServices, schema.ListValue([]schema.Value{schema.EnumValue("GNMI")}))
 	r.bool(ocpath.SystemGrpcServersGrpcServerStateEnable, true)
 	r.uint(ocpath.SystemGrpcServersGrpcServerStatePort, uint64(at.Port()))
