@@ -186,7 +186,8 @@ func (d *diff) isThere(e *entry, id ocpath.ID) bool {
 
 // fold adds one removal for each topmost subtree at or below node of which
 // something went and nothing is left, and gives the lost leaves that are in
-// none of them.
+// none of them. A subtree is no more than what went: what an earlier
+// transaction took is not told again.
 func (d *diff) fold(p pair, node ocpath.ID, lost []ocpath.ID) []ocpath.ID {
 	n := ocpath.Get(node)
 	from, _ := slices.BinarySearch(lost, node)
@@ -197,6 +198,9 @@ func (d *diff) fold(p pair, node ocpath.ID, lost []ocpath.ID) []ocpath.ID {
 	}
 	own := n.Kind == ocpath.List
 	if !own && !p.after.remains(node, n.End) && !d.shapes.sourced(node, n.End) {
+		if part, ok := partOf(n, lost[from:to], entries); ok {
+			return d.fold(p, part, lost)
+		}
 		d.out = append(d.out, d.removal(p.after.id, node))
 		for _, e := range entries {
 			d.told[e] = true
@@ -210,6 +214,27 @@ func (d *diff) fold(p pair, node ocpath.ID, lost []ocpath.ID) []ocpath.ID {
 		lost = d.fold(p, child, lost)
 	}
 	return lost
+}
+
+// partOf finds the container in a container that holds all that went of it.
+func partOf(n *ocpath.Node, lost []ocpath.ID, entries []*entry) (ocpath.ID, bool) {
+	first := n.End
+	if len(lost) > 0 {
+		first = lost[0]
+	}
+	for _, e := range entries {
+		first = min(first, e.id.list)
+	}
+	child := n.ID + 1
+	for ocpath.Get(child).End <= first {
+		child = ocpath.Get(child).End
+	}
+	end := ocpath.Get(child).End
+	outside := func(e *entry) bool { return e.id.list >= end }
+	if ocpath.Get(child).Kind != ocpath.Container || len(lost) > 0 && lost[len(lost)-1] >= end || slices.ContainsFunc(entries, outside) {
+		return 0, false
+	}
+	return child, true
 }
 
 // goneIn gives the gone entries of the lists that an entry has between two

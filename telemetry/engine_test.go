@@ -265,7 +265,7 @@ func TestG25_G29_OnChange(t *testing.T) {
 		{"an entry goes, a leaf of it is asked for", "/interfaces/interface/state/mtu", All, []string{"-" + eth0}, []string{"-" + eth0}},
 		{"an entry goes twice", "/interfaces", All, []string{"-" + eth0 + "/config", "-" + eth0}, []string{"-" + eth0}},
 		{"the last leaf takes its entry", "/interfaces", All, []string{"-" + eth1 + "/state/oper-status"}, []string{"-" + eth1}},
-		{"configuration goes, state stays", "/interfaces", Config, []string{"-" + eth0}, []string{"-" + eth0 + "/config", "-" + eth0 + "/ethernet"}},
+		{"configuration goes, state stays", "/interfaces", Config, []string{"-" + eth0}, []string{"-" + eth0 + "/config", "-" + eth0 + "/ethernet/switched-vlan/config"}},
 		{"state goes, configuration stays", "/interfaces", State, []string{"-" + eth0}, []string{"-" + eth0 + "/state"}},
 		{"all entries go", "/interfaces", All, []string{"-/interfaces/interface"}, []string{"-" + eth0, "-" + eth1}},
 		{"the container of a list goes", "/interfaces", All, []string{"-/interfaces"}, []string{"-/interfaces"}},
@@ -291,6 +291,22 @@ func TestG25_G29_OnChange(t *testing.T) {
 			c.expect(append(tt.want, "/system/state/hostname=end")...)
 		})
 	}
+}
+
+// TestG29_EachPartIsToldOnce: what the datapath gives up before the commit
+// that took it away is told is not told again with the configuration.
+func TestG29_EachPartIsToldOnce(t *testing.T) {
+	const v0 = "/interfaces/interface[name=v0]"
+	const vlan = v0 + "/ethernet/switched-vlan"
+	e := newEngine(t, Options{})
+	publish(t, e, All, v0+"/config/mtu=1500", v0+"/state/mtu=1500", v0+"/ethernet/state/mac-address=02:00:00:00:00:01",
+		vlan+"/config/access-vlan=10", vlan+"/state/access-vlan=10")
+	c := subscribe(t, e, stream(t, onChange(t, "/interfaces")))
+	c.synced(1)
+	publish(t, e, State, "-"+v0, v0+"/state/mtu=1500", v0+"/ethernet/state/mac-address=02:00:00:00:00:01")
+	c.expect("-" + vlan + "/state")
+	publish(t, e, Config, "-"+v0)
+	c.expect("-"+v0+"/config", "-"+vlan+"/config")
 }
 
 func TestG30_AppearsLater(t *testing.T) {
