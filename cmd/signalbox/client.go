@@ -30,7 +30,7 @@ type clientFlags struct {
 func clientCommands() []*cobra.Command {
 	f := &clientFlags{}
 	commands := []*cobra.Command{
-		statusCommand(f), showCommand(f), getCommand(f), setCommand(f), commitCommand(f), rollbackCommand(f), watchCommand(f),
+		statusCommand(f), showCommand(f), getCommand(f), setCommand(f), commitCommand(f), rollbackCommand(f), watchCommand(f), topCommand(f),
 	}
 	for _, c := range commands {
 		f.register(c)
