@@ -256,3 +256,30 @@ func BenchmarkIdleSubscriber(b *testing.B) {
 	running.Wait()
 	e.Close()
 }
+
+// A list of 10,000 subscriptions, as one client may send.
+func BenchmarkManySubscriptions(b *testing.B) {
+	for name, path := range map[string]func(int) string{
+		"same":        func(int) string { return "/..." },
+		"same leaf":   func(int) string { return "/.../oper-status" },
+		"own leaf":    func(i int) string { return fmt.Sprintf("/interfaces/interface[name=eth%d]/state/mtu", i) },
+		"own subtree": func(i int) string { return fmt.Sprintf("/.../interface[name=eth%d]/.../mtu", i%200) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			e := New(Options{})
+			e.Add(newPorts(1000))
+			fill(b, e, 1000)
+			req := request(gpb.SubscriptionList_ONCE)
+			for i := range 10_000 {
+				req.GetSubscribe().Subscription = append(req.GetSubscribe().Subscription, onChange(b, path(i)))
+			}
+			b.ResetTimer()
+			for range b.N {
+				if err := e.Subscribe(context.Background(), req, nil, func([]byte) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			e.Close()
+		})
+	}
+}

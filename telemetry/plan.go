@@ -78,12 +78,12 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
 	}
-	patterns, order, err := e.patterns(ctx, req, keep, limit)
+	patterns, order, err := e.patterns(ctx, req, limit)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range order {
-		pattern := schema.Union(patterns[m]...)
+		pattern := schema.Union(patterns[m]...).Depth(depth(req.GetExtension())).Only(keep).Within(limit)
 		if p.mode == gpb.SubscriptionList_STREAM {
 			e.stream(p, m, pattern)
 		} else {
@@ -94,10 +94,11 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 }
 
 // patterns compiles the paths, those to be served in the same manner together.
-func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, keep func(*ocpath.Node) bool, limit *schema.Limit) (map[manner][]schema.Pattern, []manner, error) {
+func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, limit *schema.Limit) (map[manner][]schema.Pattern, []manner, error) {
 	list := req.GetSubscribe()
 	patterns := map[manner][]schema.Pattern{}
 	var order []manner
+	known := distinct{prefix: list.GetPrefix(), seen: map[string]struct{}{}}
 	for _, sub := range list.GetSubscription() {
 		if ctx.Err() != nil { // a long list is much work
 			return nil, nil, e.cause(ctx)
@@ -105,6 +106,12 @@ func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, keep f
 		m, err := e.manner(list.GetMode(), sub)
 		if err != nil {
 			return nil, nil, err
+		}
+		if again, err := known.again(m, sub.GetPath()); again || err != nil {
+			if err != nil {
+				return nil, nil, err
+			}
+			continue
 		}
 		pattern, err := schema.Compile(list.GetPrefix(), sub.GetPath())
 		if err != nil {
@@ -119,7 +126,7 @@ func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, keep f
 		if len(order) > maxManners {
 			return nil, nil, fmt.Errorf("a SubscriptionList with more than %d different modes and intervals: %w", maxManners, schema.ErrInvalid)
 		}
-		patterns[m] = append(patterns[m], pattern.Depth(depth(req.GetExtension())).Only(keep).Within(limit))
+		patterns[m] = append(patterns[m], pattern)
 	}
 	return patterns, order, nil
 }

@@ -3,6 +3,8 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -50,5 +52,25 @@ func TestSubscribePlanEnds(t *testing.T) {
 	e.Close()
 	if _, err := e.plan(ctx, intervals(t, 1), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the engine: %v, want %v", err, ErrClosed)
+	}
+}
+
+// TestG36_ManyOfTheSame: a list of many subscriptions is resolved once for each
+// different path; many different ones that are dear to resolve are refused.
+func TestG36_ManyOfTheSame(t *testing.T) {
+	e := newEngine(t, Options{})
+	publish(t, e, All, mtu0+"=1")
+	var same, dear []*gpb.Subscription
+	for i := range 10_000 {
+		same = append(same, onChange(t, "/.../mtu"))
+		dear = append(dear, onChange(t, fmt.Sprintf("/.../interface[name=eth%d]/.../mtu", i)))
+	}
+	c := subscribe(t, e, stream(t, same...))
+	c.expect(mtu0+"=1", "sync")
+	c = subscribe(t, e, stream(t, dear[:maxAnyDepth]...))
+	c.expect(mtu0+"=1", "sync")
+	c = subscribe(t, e, stream(t, dear...))
+	if err := c.ended(); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "256 different paths") {
+		t.Errorf("got %v, want the limit", err)
 	}
 }

@@ -45,7 +45,7 @@ func Compile(prefix, path *gpb.Path) (Pattern, error) {
 	if len(c.alts) == 0 {
 		return Pattern{}, c.failure()
 	}
-	return Pattern{c.alts}, nil
+	return Pattern{alts: c.alts}.indexed(), nil
 }
 
 // MustCompile is Compile for paths in the text form that are known to be in

@@ -270,7 +270,7 @@ func (p Pattern) Within(l *Limit) Pattern {
 	if l == nil {
 		return p
 	}
-	out := Pattern{alts: slices.Clone(p.alts)}
+	out := Pattern{alts: slices.Clone(p.alts), index: p.index}
 	for i := range out.alts {
 		out.alts[i].limit = l
 	}

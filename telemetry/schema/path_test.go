@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -327,6 +328,36 @@ func BenchmarkCompile(b *testing.B) {
 	for range b.N {
 		if _, err := Compile(nil, path); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Many alternatives match what they match one by one.
+func TestG36_ManyAlternatives(t *testing.T) {
+	var all []Pattern
+	for i := range 40 {
+		name := fmt.Sprint("eth", i%30)
+		all = append(all, MustCompile("/interfaces/interface[name="+name+"]/"+[]string{"state/mtu", "config", "ethernet"}[i%3]))
+	}
+	all = append(all, MustCompile("/interfaces/interface/state/oper-status"), MustCompile("/system"),
+		MustCompile("/interfaces/interface/switch-port/discards/discard[direction=INGRESS]"))
+	joined := Union(all...)
+	if joined.index == nil {
+		t.Fatal("no index is made")
+	}
+	one := func(is func(Pattern) bool) bool { return slices.ContainsFunc(all, is) }
+	for id := range ocpath.ID(ocpath.Len()) {
+		for _, keys := range [][]string{nil, {"eth3"}, {"eth4"}, {"eth99"}, {"eth3", "INGRESS", "VLAN"}, {"eth99", "EGRESS", "VLAN"}} {
+			if len(keys) > KeyCount(id) {
+				continue
+			}
+			if want, got := one(func(p Pattern) bool { return p.Match(id, keys) }), joined.Match(id, keys); want != got {
+				t.Errorf("Match(%s, %q): %v, want %v", ocpath.Path(id), keys, got, want)
+			}
+			path := Path{id, keys}
+			if want, got := one(func(p Pattern) bool { return p.Touches(path) }), joined.Touches(path); want != got {
+				t.Errorf("Touches(%s, %q): %v, want %v", ocpath.Path(id), keys, got, want)
+			}
 		}
 	}
 }

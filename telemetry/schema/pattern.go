@@ -14,7 +14,8 @@ import (
 // what is asked of the keys of the lists above them. It is immutable. The zero
 // value matches nothing.
 type Pattern struct {
-	alts []alternative // any of them may match
+	alts  []alternative // any of them may match
+	index *index        // of many alternatives; nil for few
 }
 
 // alternative is a set of nodes under the same conditions.
@@ -83,8 +84,16 @@ func (p Pattern) Empty() bool { return len(p.alts) == 0 }
 // Match reports whether a node is asked for; keys are those of all lists above
 // it, as in Path.
 func (p Pattern) Match(node ocpath.ID, keys []string) bool {
-	for i := range p.alts {
-		a := &p.alts[i]
+	if p.index != nil {
+		open, keyed := p.split(keys)
+		return match(open, node, keys) || match(keyed, node, keys)
+	}
+	return match(p.alts, node, keys)
+}
+
+func match(alts []alternative, node ocpath.ID, keys []string) bool {
+	for i := range alts {
+		a := &alts[i]
 		if a.nodes.has(node) && a.holds(keys) && (a.limit == nil || a.limit.allows(node, keys)) {
 			return true
 		}
@@ -94,9 +103,17 @@ func (p Pattern) Match(node ocpath.ID, keys []string) bool {
 
 // Touches reports whether anything at or below a path may be asked for.
 func (p Pattern) Touches(path Path) bool {
+	if p.index != nil {
+		open, keyed := p.split(path.Keys)
+		return touches(open, path) || touches(keyed, path)
+	}
+	return touches(p.alts, path)
+}
+
+func touches(alts []alternative, path Path) bool {
 	end := ocpath.Get(path.Node).End
-	for i := range p.alts {
-		a := &p.alts[i]
+	for i := range alts {
+		a := &alts[i]
 		if a.nodes.intersects(path.Node, end) && a.holds(path.Keys) && (a.limit == nil || a.limit.Touches(path)) {
 			return true
 		}
@@ -199,7 +216,7 @@ func (p Pattern) Only(keep func(*ocpath.Node) bool) Pattern {
 			out.alts = append(out.alts, alternative{nodes, a.ends, a.conds, a.limit})
 		}
 	}
-	return out
+	return out.indexed()
 }
 
 // Depth is the pattern for the leaves at most level nodes below what was asked
@@ -216,7 +233,7 @@ func (p Pattern) Depth(level uint32) Pattern {
 		}
 		out.alts = append(out.alts, b)
 	}
-	return out
+	return out.indexed()
 }
 
 func (a *alternative) putDepth(nodes set, node ocpath.ID, level uint32) {
@@ -249,7 +266,7 @@ func Union(patterns ...Pattern) Pattern {
 			out.alts = append(out.alts, a)
 		}
 	}
-	return out
+	return out.indexed()
 }
 
 // union joins two alternatives with the same conditions and limit.
@@ -319,5 +336,5 @@ func At(p Path) Pattern {
 		a.conds = append(a.conds, condition{i, key})
 	}
 	a.add(p.Node)
-	return Pattern{[]alternative{a}}
+	return Pattern{alts: []alternative{a}}
 }
