@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/openconfig"
@@ -27,6 +28,7 @@ func (o *observer) committed(c config.Commit) {
 	if !c.Time.IsZero() { // of a configuration that was never changed
 		put(&state, openconfig.ConfigurationTime(c.Time))
 	}
+	put(&state, openconfig.LACPSystem(o.priority))
 	for name := range touched {
 		o.configured(&state, name)
 	}
@@ -37,12 +39,16 @@ func (o *observer) committed(c config.Commit) {
 const (
 	intervalLeaf = ocpath.InterfacesInterfaceRatesConfigLoadInterval
 	listingLeaf  = ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface
+	priorityLeaf = ocpath.LacpConfigSystemPriority
 )
 
 // configGone forgets what is deleted of the configuration. The many deletes
 // that leave it alone, or name the one entry that they are about, cost nothing.
 func (o *observer) configGone(deletes []schema.Path, touched map[string]bool) {
 	for _, gone := range deletes {
+		if holds(gone.Node, priorityLeaf) && len(gone.Keys) == 0 {
+			o.priority = spec.DefaultSystemPriority
+		}
 		switch keys := gone.Keys; {
 		case holds(gone.Node, intervalLeaf) && len(keys) == 1:
 			o.intervalGone(gone, keys[0], touched)
@@ -93,6 +99,8 @@ func listingPath(instance, id string) schema.Path {
 func (o *observer) configSet(updates []telemetry.Update, touched map[string]bool) {
 	for _, u := range updates {
 		switch u.Path.Node {
+		case priorityLeaf:
+			o.priority = uint16(u.Value.Uint())
 		case intervalLeaf:
 			o.intervals[u.Path.Keys[0]] = time.Duration(u.Value.Uint()) * time.Second
 			touched[u.Path.Keys[0]] = true

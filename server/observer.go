@@ -35,6 +35,8 @@ type observer struct {
 	mu sync.Mutex // guards what follows, and the order of publications
 	// intervals are the configured load-intervals, by interface.
 	intervals map[string]time.Duration
+	// priority is the system priority of aggregates that have none of their own.
+	priority uint16
 	// ids are those under which switches list interfaces, by both, and listed
 	// are the interfaces, by switch and id.
 	ids    map[listing]string
@@ -58,7 +60,7 @@ type member struct{ instance, id string }
 func newObserver(t publisher, rates *openconfig.Rates, fdb openconfig.FDBReader, log *slog.Logger) *observer {
 	return &observer{
 		telemetry: t, rates: rates, fdb: fdb, log: log, lost: make(chan struct{}, 1),
-		intervals: map[string]time.Duration{}, ids: map[listing]string{}, listed: map[member]string{},
+		intervals: map[string]time.Duration{}, priority: spec.DefaultSystemPriority, ids: map[listing]string{}, listed: map[member]string{},
 		interfaces: map[string]*spec.Interface{}, switches: map[string]*spec.SwitchState{},
 		members: map[string]member{},
 	}
@@ -115,6 +117,7 @@ func remove(b *telemetry.Batch, node ocpath.ID, keys ...string) {
 func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Interface) {
 	remove(b, ocpath.InterfacesInterface, name)
 	remove(b, ocpath.ComponentsComponent, openconfig.PortComponentName(name))
+	o.lacpGone(b, name)
 	if i == nil {
 		delete(o.interfaces, name)
 		o.rates.Forget(name)
@@ -124,7 +127,21 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 	o.interfaces[name] = i
 	o.follow(name)
 	o.memberChanged(b, name, i.Port)
-	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i))
+	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i),
+		openconfig.LACPInterface(i), openconfig.LACPMember(i))
+}
+
+// lacpGone takes away what was told of an interface's LACP: of an aggregate all
+// but its members, which are told by themselves.
+func (o *observer) lacpGone(b *telemetry.Batch, name string) {
+	was := o.interfaces[name]
+	switch {
+	case was == nil:
+	case was.Aggregate != nil && was.Aggregate.LACP != nil:
+		remove(b, ocpath.LacpInterfacesInterfaceState, name)
+	case was.Member != nil && was.Member.LACP != nil:
+		remove(b, ocpath.LacpInterfacesInterfaceMembersMember, was.Member.Aggregate, name)
+	}
 }
 
 // follow measures an interface as it is configured.
@@ -153,10 +170,9 @@ func (o *observer) memberChanged(b *telemetry.Batch, name string, p *spec.PortSt
 	put(b, openconfig.MemberState(p.Switch, id, name))
 }
 
-// discardsChanged tells of the rows that come and go with a port.
+// discardsChanged tells of the rows that come and go with a port or a member.
 func (o *observer) discardsChanged(b *telemetry.Batch, name string, i *spec.Interface) {
-	was := o.interfaces[name] != nil && o.interfaces[name].Port != nil
-	is := i != nil && i.Port != nil
+	was, is := openconfig.HasDiscards(o.interfaces[name]), openconfig.HasDiscards(i)
 	switch {
 	case is && !was:
 		put(b, openconfig.DiscardRows(name)...)

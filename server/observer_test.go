@@ -293,3 +293,45 @@ func TestCommits(t *testing.T) {
 	w.wants(stamp, "- /interfaces/interface[name=v0]/rates/config/load-interval", "+ /interfaces/interface[name=v0]/rates/state/load-interval",
 		"- "+fmt.Sprintf(member, "first"), "+ "+fmt.Sprintf(leaf, "v0"))
 }
+
+// TestLACPComesAndGoes: a member's entry goes with its membership, the
+// aggregate's own part with the protocol.
+func TestLACPComesAndGoes(t *testing.T) {
+	const (
+		b1   = "/lacp/interfaces/interface[name=b1]"
+		m1   = b1 + "/members/member[interface=m1]"
+		mode = "/state/lacp-mode"
+		key  = "/state/oper-key"
+	)
+	w := watch(t, nil, "/lacp/interfaces/interface/state/lacp-mode", "/lacp/interfaces/interface/members/member/state/oper-key",
+		"/lacp/state/system-priority", marker)
+	bond := &spec.Interface{Name: "b1", Present: true, Aggregate: &spec.AggregateState{Mode: spec.LACPManaged, LACP: &spec.LACPState{}}}
+	member := func(key uint16) *spec.Interface {
+		i := veth("m1", nil)
+		i.Member = &spec.MemberState{Aggregate: "b1", LACP: &spec.LACPMember{Actor: spec.LACPEnd{Key: key}}}
+		return i
+	}
+	w.observed(seen(bond, member(1)))
+	w.wants("+ "+b1+mode, "+ "+m1+key)
+	passive := *bond
+	passive.Aggregate = &spec.AggregateState{Mode: spec.LACPManaged, LACP: &spec.LACPState{Passive: true}}
+	w.observed(seen(&passive))
+	w.wants("+ " + b1 + mode)
+	w.observed(seen(member(2)))
+	w.wants("+ " + m1 + key)
+	w.observed(seen(veth("m1", nil)))
+	w.wants("- " + m1)
+	w.observed(spec.Event{Interfaces: map[string]*spec.Interface{"b1": nil}})
+	w.wants("- " + b1)
+
+	const told = "+ /lacp/state/system-priority"
+	priority := leafUpdate(ocpath.LacpConfigSystemPriority, schema.UintValue(7))
+	w.committed(config.Commit{})
+	w.wants(told)
+	w.committed(config.Commit{Time: time.Unix(1, 0), Updates: []telemetry.Update{priority}})
+	w.wants(told)
+	w.committed(config.Commit{Time: time.Unix(2, 0)})
+	w.wants()
+	w.committed(config.Commit{Time: time.Unix(3, 0), Deletes: []schema.Path{priority.Path}})
+	w.wants(told)
+}

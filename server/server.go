@@ -171,6 +171,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 	for _, source := range []telemetry.Source{
 		openconfig.NewCounters(device, device),
 		openconfig.NewDiscards(device),
+		openconfig.NewLACPCounters(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

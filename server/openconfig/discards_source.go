@@ -11,7 +11,8 @@ import (
 
 // Discards is the telemetry source of
 // /interfaces/interface/switch-port/discards: a row for each reason in the
-// direction it belongs to, also while nothing was dropped for it.
+// direction it belongs to, also while nothing was dropped for it. Ports of
+// switches have them, and members of aggregates.
 type Discards struct {
 	reader CounterReader
 }
@@ -78,6 +79,10 @@ func discardValues(direction string, reason spec.DropReason) []schema.Value {
 		schema.UintValue(uint64(reason.SFlowCode())),
 	}
 }
+
+// HasDiscards reports an interface that the datapath counts by reason; nil is
+// none.
+func HasDiscards(i *spec.Interface) bool { return i != nil && (i.Port != nil || i.Member != nil) }
 
 // DiscardRows are the rows that come with a port, without their counts.
 func DiscardRows(iface string) []*Row {
