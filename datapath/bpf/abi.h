@@ -131,23 +131,34 @@ enum lag_flags {
 	LAG_INDEPENDENT = 1 << 0, /* the other end knows nothing of it */
 };
 
-enum lag_member_flags {
-	LAG_MEMBER_ACTIVE = 1 << 0,	/* frames may leave by it */
-	LAG_MEMBER_PEER	  = 1 << 1,	/* by bpf_redirect_peer */
+/*
+ * How a frame leaves: by which interface, and at which port it is counted.
+ * Read and written as one word.
+ */
+enum out_flags {
+	OUT_PEER	= 1 << 0,	/* by bpf_redirect_peer */
+	OUT_ACTIVE	= 1 << 1,	/* of a member: frames may leave by it */
+	OUT_LAG		= 1 << 2,	/* by a member that is still to be chosen */
+	OUT_BY_FRAME	= 1 << 3,	/* its bucket is another one for each frame */
+	OUT_BY_PORTS	= 1 << 4,	/* and is made of layers 3 and 4 */
 };
+
+struct way {
+	__u32 ifindex;
+	__u16 port;
+	__u16 flags;	/* enum out_flags */
+} __attribute__((aligned(8)));
 
 struct lag_bucket {
 	__u8 first;	/* numbers of members, or LAG_NO_MEMBER */
 	__u8 second;
 };
 
-/* The element writes the first half as one word, the program the second. */
+/* The element writes the first half, the program the second. */
 struct lag_member {
-	__u32 ifindex;	/* 0: no member */
-	__u16 port;	/* by whose number its frames are counted */
-	__u16 flags;	/* enum lag_member_flags */
+	struct way way;	/* interface 0: no member */
 	__u64 device;	/* the kernel's struct net_device, or 0: unknown */
-} __attribute__((aligned(8)));
+};
 
 struct lag_table {
 	struct lag_bucket bucket[LAG_BUCKETS];
@@ -170,6 +181,19 @@ struct lag {
 /* Octets that left by each bucket of a LAG; only LAG_DYNAMIC counts them. */
 struct lag_load {
 	__u64 octets[LAG_BUCKETS];
+};
+
+/* Which member a bucket had, and when it last had a frame while it waits to go. */
+struct lag_pause {
+	__u32 last;	/* 1024 ns */
+	__u8 member;
+	__u8 used;	/* 0: the bucket had none */
+	__u8 waits;
+	__u8 reserved;
+};
+
+struct lag_pauses {
+	struct lag_pause bucket[LAG_BUCKETS];
 };
 
 /*
@@ -234,6 +258,8 @@ struct flood_set {
  *         bits 16-63  address, its first octet lowest; key 0: free
  *   port  bits 0-11   port number
  *         bit  16     static
+ *         bits 20-31  when the address last told of itself by a gratuitous ARP
+ *                     at this port, or 0 (fdb.h)
  *         0: being filled or being freed, nobody else's business
  *   seen  low 32 bits of jiffies when the address was last noted
  */
@@ -241,6 +267,7 @@ struct flood_set {
 #define FDB_WAYS	4
 #define FDB_STATIC	(1 << 16)
 #define FDB_PORT_MASK	0xfff
+#define FDB_TOLD_SHIFT	20
 
 struct fdb_bucket {
 	__u64 key[FDB_WAYS];
@@ -281,21 +308,20 @@ struct port_counters {
 
 /*
  * What was resolved for a flow: how its frames leave. The key is compared as
- * three words; later stages (access lists, link aggregation, classes) widen
- * it by the addresses and ports of layer 3 and 4.
+ * three words; later stages (access lists, classes) widen it by the addresses
+ * and ports of layer 3 and 4. Which member of an aggregate a frame leaves by is
+ * found for each frame.
  */
 #define FLOW_SLOTS	4096
 
-enum out_flags {
-	OUT_PEER = 1 << 0,	/* by bpf_redirect_peer */
-};
-
 struct action {
-	__u32 ifindex;
+	struct way way;		/* of an aggregate: its port and no interface */
 	__u32 max_octets;	/* without the outer tag */
-	__u16 port;
-	__u16 flags;		/* enum out_flags */
 	__u32 tag;		/* 1 << 16 | VLAN id, 0: untagged */
+	__u16 lag;		/* with OUT_LAG: its number, */
+	__u8 bucket;		/* the bucket where it is not OUT_BY_FRAME, */
+	__u8 distribution;	/* and enum lag_distribution */
+	__u32 reserved;
 };
 
 struct flow {
@@ -305,7 +331,7 @@ struct flow {
 	__u32 filled;		/* jiffies */
 	__u32 in_port;
 	struct action action;
-	__u64 reserved[2];
+	__u64 reserved;
 };
 
 /* What belongs to the whole datapath. */

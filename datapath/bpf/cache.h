@@ -14,15 +14,10 @@
 #include "fdb.h"
 #include "maps.h"
 #include "parse.h"
+#include "passage.h"
 
 /* Set at load; tests and measurements switch it off. */
 const volatile bool caching = true;
-
-struct flow_key {
-	__u64 addresses;
-	__u64 source;
-	__u64 state;
-};
 
 /*
  * flow_key must be taken before a stage looks at anything: a flow that was
@@ -62,9 +57,10 @@ static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
 	       now - flow->filled < refresh_after;
 }
 
-static inline void flow_fill(__u32 slot, const struct flow_key *key, __u32 now,
+static inline void flow_fill(const struct flow_key *key, __u32 now,
 			     __u32 in_port, const struct action *act)
 {
+	__u32 slot = flow_slot(key);
 	struct flow *flow = bpf_map_lookup_elem(&flow_cache, &slot);
 
 	if (!flow)

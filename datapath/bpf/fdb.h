@@ -196,35 +196,82 @@ __attribute__((noinline)) int fdb_insert(__u32 number, __u64 key, __u32 port,
 	return 0;
 }
 
-/* fdb_learn notes that an address was seen at a port. */
-static inline void fdb_learn(struct vswitch *sw, __u32 number, __u64 mac,
-			     __u32 fid, __u32 port, __u32 now)
+/*
+ * An address that tells of itself by a gratuitous ARP at a port is kept there
+ * for some seconds: what then comes back from the network is that frame, not
+ * the address. The time is in quarters of a second, modulo TOLD_TIMES, and
+ * never 0.
+ */
+#define TOLD_TIMES	4095
+#define TOLD_PERIOD	20	/* quarters */
+
+static inline __u32 told_time(__u32 now)
+{
+	return now / (hz / 4) % TOLD_TIMES;
+}
+
+/* fdb_told_lately is whether a port word is of an address that told lately. */
+static inline bool fdb_told_lately(__u32 word, __u32 now)
+{
+	__u32 told = word >> FDB_TOLD_SHIFT;
+
+	return told && (told_time(now) + TOLD_TIMES - (told - 1)) % TOLD_TIMES < TOLD_PERIOD;
+}
+
+/* fdb_tells notes that an address told of itself at a port. */
+__attribute__((noinline)) int fdb_tells(__u64 key, __u32 port, __u32 now)
+{
+	__u32 way, old;
+	struct fdb_bucket *b = fdb_find(key, &way);
+
+	if (!b)
+		return 0;
+	way &= FDB_WAYS - 1;
+	old = READ_ONCE(b->port[way]);
+	if ((old & ~(~0U << FDB_TOLD_SHIFT)) == port)
+		__sync_val_compare_and_swap(&b->port[way], old,
+					    port | (told_time(now) + 1) << FDB_TOLD_SHIFT);
+	return 0;
+}
+
+/*
+ * fdb_learn notes that an address was seen at a port; or says why it must not
+ * be there.
+ */
+static inline enum drop_reason fdb_learn(struct vswitch *sw, __u32 number,
+					 __u64 mac, __u32 fid, __u32 port,
+					 bool stays, __u32 now)
 {
 	__u64 key = fdb_key(mac, fid);
 	struct fdb_bucket *b;
 	__u32 way, old;
 
 	if (!(sw->flags & SWITCH_LEARNING) || !mac)
-		return;
+		return DROP_NONE;
 	b = fdb_find(key, &way);
 	if (!b) {
 		fdb_insert(number, key, port, now);
-		return;
+		return DROP_NONE;
 	}
 	way &= FDB_WAYS - 1;
 	old = READ_ONCE(b->port[way]);
+	if (stays && old && (old & FDB_PORT_MASK) != port)
+		return DROP_ADDRESS_ELSEWHERE;
 	if (!old || old & FDB_STATIC)
-		return;
-	if (old != port) {
+		return DROP_NONE;
+	if ((old & FDB_PORT_MASK) != port) {
 		if (__sync_val_compare_and_swap(&b->port[way], old, port) != old)
-			return;
+			return DROP_NONE;
 		__sync_fetch_and_add(&sw->moves, 1);
-		fdb_tell(key, FDB_MOVED, port, old);
+		fdb_tell(key, FDB_MOVED, port, old & FDB_PORT_MASK);
 		__sync_fetch_and_add(&globals.generation, 1);
 	} else if (now - READ_ONCE(b->seen[way]) < refresh_after) {
-		return;
+		return DROP_NONE;
+	} else if (old != port && !fdb_told_lately(old, now)) {
+		__sync_val_compare_and_swap(&b->port[way], old, port);
 	}
 	WRITE_ONCE(b->seen[way], now);
+	return DROP_NONE;
 }
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * flood.h - a copy of a frame to each other member of its FID.
+ * flood.h - a copy of a frame to each other port that is a member of its FID.
  *
- * A copy goes out when the next member is found; so the last one is left over
+ * A copy goes out when the next port is found; so the last one is left over
  * and leaves as the frame itself, like a unicast frame, without a copy.
  * Copies go through the transmit queue of their device (bpf_clone_redirect),
  * also to a veth: there the kernel looks at the destination address anew.
  *
- * Maps read: flood, ports. Maps written: counters.
+ * Maps read: flood, ports, lags. Maps written: counters.
  */
 #ifndef SIGNALBOX_FLOOD_H
 #define SIGNALBOX_FLOOD_H
@@ -16,19 +16,14 @@
 #include "maps.h"
 #include "output.h"
 #include "parse.h"
+#include "passage.h"
 
 struct flooding {
 	struct __sk_buff *skb;
-	struct frame frame;
-	struct action last;	/* of the member whose copy is still to go */
+	struct passage *p;	/* its act is of the copy that is still to go */
 	__u64 summary;		/* words that are still to be looked at */
 	__u64 word;		/* members of the word at `base` to come */
 	__u32 base;
-	__u32 fid;
-	__u32 in_port;
-	__u32 members;
-	__u16 sw;
-	__u16 vlan;
 };
 
 /*
@@ -55,37 +50,57 @@ __attribute__((noinline)) int count_copy(__u32 port, __u32 cast, __u32 octets,
 	return 0;
 }
 
-/* flood_copy sends a copy to the member that was found last. */
-static inline void flood_copy(struct flooding *x)
+/*
+ * flood_member chooses the member of an aggregate that a copy leaves by. An
+ * aggregate has one copy, as it has one port.
+ */
+__attribute__((noinline)) int flood_member(struct __sk_buff *skb, struct passage *p)
 {
-	enum drop_reason reason = prepare(x->skb, &x->frame, &x->last);
+	enum drop_reason reason;
+	struct way way;
 
-	if (!reason && bpf_clone_redirect(x->skb, x->last.ifindex, 0))
-		reason = DROP_TRANSMIT;
-	count_copy(x->last.port, frame_cast(&x->frame),
-		   x->frame.octets + x->frame.tag_octets, reason);
+	if (!p)
+		return DROP_TRANSMIT;
+	reason = lag_choose(skb, &p->frame, &p->act, &way);
+	way.flags &= ~OUT_PEER;
+	p->act.way = way;
+	return reason;
 }
 
-static inline void flood_member(struct flooding *x, __u32 port)
+/* flood_copy sends a copy to the port that was found last. */
+static inline void flood_copy(struct __sk_buff *skb, struct passage *p)
 {
-	struct action act;
+	enum drop_reason reason = DROP_NONE;
+
+	if (p->act.way.flags & OUT_LAG)
+		reason = flood_member(skb, p);
+	if (!reason)
+		reason = prepare(skb, &p->frame, &p->act, p->act.way.ifindex);
+	if (!reason && bpf_clone_redirect(skb, p->act.way.ifindex, 0))
+		reason = DROP_TRANSMIT;
+	count_copy(p->act.way.port, frame_cast(&p->frame),
+		   p->frame.octets + p->frame.tag_octets, reason);
+}
+
+static inline void flood_port(struct flooding *x, __u32 port)
+{
+	struct passage *p = x->p;
 	enum drop_reason reason;
 
-	if (port == x->in_port)
+	if (port == p->port)
 		return;
-	x->members++;
-	reason = egress(port, x->sw, x->vlan, &act);
+	p->members++;
+	if (p->act.way.port)
+		flood_copy(x->skb, p);
+	reason = egress(&p->frame, port, p->sw, p->vlan, p->port, &p->act);
+	p->act.way.flags &= ~OUT_PEER;
 	if (reason) {
+		p->act.way.port = 0;
 		count_copy(port, CAST_UNICAST, 0, reason);
-		return;
 	}
-	if (x->last.port)
-		flood_copy(x);
-	act.flags &= ~OUT_PEER;
-	x->last = act;
 }
 
-/* flood_step takes one member; it ends the loop when there is none. */
+/* flood_step takes one port; it ends the loop when there is none. */
 static long flood_step(__u32 step, struct flooding *x)
 {
 	struct flood_set *set;
@@ -96,7 +111,7 @@ static long flood_step(__u32 step, struct flooding *x)
 			return 1;
 		bit = lowest_bit(x->summary) & (PORT_WORDS - 1);
 		x->summary &= x->summary - 1;
-		set = bpf_map_lookup_elem(&flood, &x->fid);
+		set = bpf_map_lookup_elem(&flood, &x->p->fid);
 		if (!set)
 			return 1;
 		x->base = bit * 64;
@@ -106,44 +121,28 @@ static long flood_step(__u32 step, struct flooding *x)
 	}
 	bit = lowest_bit(x->word);
 	x->word &= x->word - 1;
-	flood_member(x, x->base + bit);
+	flood_port(x, x->base + bit);
 	return 0;
 }
 
-/* What a flood starts with and what is left of it. */
-struct flood_request {
-	struct frame frame;
-	__u32 fid;
-	__u32 in_port;
-	__u16 sw;
-	__u16 vlan;
-	__u32 members;		/* result: how many there were */
-	struct action last;	/* result: of the last copy, left to the caller */
-};
-
-/* flood_frame sends all copies of a frame but the last. */
-__attribute__((noinline)) int flood_frame(struct __sk_buff *skb,
-					  struct flood_request *r)
+/*
+ * flood_frame sends all copies of a frame but the last, which is left to the
+ * caller as the frame's action. `members` counts them.
+ */
+__attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage *p)
 {
-	struct flooding x = {};
+	struct flooding x = { .skb = skb, .p = p };
 	struct flood_set *set;
 
-	if (!r)
+	if (!p)
 		return 0;
-	set = bpf_map_lookup_elem(&flood, &r->fid);
+	set = bpf_map_lookup_elem(&flood, &p->fid);
 	if (!set)
 		return 0;
-	x.skb = skb;
-	x.frame = r->frame;
 	x.summary = READ_ONCE(set->summary);
-	x.fid = r->fid;
-	x.in_port = r->in_port;
-	x.sw = r->sw;
-	x.vlan = r->vlan;
 	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);
-	r->frame = x.frame;
-	r->members = x.members;
-	r->last = x.last;
+	if (p->act.way.flags & OUT_LAG)
+		p->out = flood_member(skb, p);
 	return 0;
 }
 

@@ -48,6 +48,9 @@ SHARED_ARRAY(lags, struct lag, MAX_LAGS);
 /* Octets by bucket. The program writes, the element reads. */
 PERCPU_ARRAY(lag_loads, struct lag_load, MAX_LAGS);
 
+/* Buckets that are to move. Only the program. */
+SHARED_ARRAY(lag_pauses, struct lag_pauses, MAX_LAGS);
+
 /* Carriers of interfaces. The element asks, read_carriers answers. */
 SHARED_ARRAY(carriers, struct carrier, MAX_CARRIERS);
 

@@ -3,18 +3,23 @@
  * output.h - how a frame leaves through a port: whether it may, with which
  * tag, and by which helper.
  *
- * Maps read: ports.
+ * Maps read: ports, lags.
  */
 #ifndef SIGNALBOX_OUTPUT_H
 #define SIGNALBOX_OUTPUT_H
 
 #include "counters.h"
+#include "lag.h"
 #include "maps.h"
 #include "parse.h"
 #include "vlan.h"
 
-/* egress resolves how a frame of a switch's VLAN leaves through a port. */
-static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
+/*
+ * egress resolves how a frame of a switch's VLAN leaves through a port; `from`
+ * is the port that it came in at.
+ */
+static inline enum drop_reason egress(const struct frame *f, __u32 number,
+				      __u16 sw, __u16 vlan, __u32 from,
 				      struct action *act)
 {
 	struct port *port = bpf_map_lookup_elem(&ports, &number);
@@ -23,12 +28,17 @@ static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
 	if (!port)
 		return DROP_EGRESS_DOWN;
 	how = port_how(port);
-	act->ifindex = port->ifindex;
-	act->max_octets = port->mtu + ETH_HLEN;
-	act->port = number;
-	act->flags = how.flags & PORT_PEER ? OUT_PEER : 0;
-	act->tag = 0;
-	if (!(how.flags & PORT_FORWARDING) || !act->ifindex)
+	*act = (struct action){
+		.way = {
+			.ifindex = port->ifindex,
+			.port = number,
+			.flags = how.flags & PORT_PEER ? OUT_PEER : 0,
+		},
+		.max_octets = port->mtu + ETH_HLEN,
+	};
+	if (how.flags & PORT_AGGREGATE)
+		lag_resolve(f, port->lag, vlan, from, act);
+	if (!(how.flags & PORT_FORWARDING) || !(act->way.ifindex | act->lag))
 		return DROP_EGRESS_DOWN;
 	if (how.sw != sw)
 		return DROP_EGRESS_VLAN;
@@ -44,7 +54,7 @@ static inline enum drop_reason egress(__u32 number, __u16 sw, __u16 vlan,
  * must fit.
  */
 static inline bool too_big(struct __sk_buff *skb, const struct frame *f,
-			   const struct action *act)
+			   const struct action *act, __u32 ifindex)
 {
 	__u32 mtu = 0;
 
@@ -52,7 +62,7 @@ static inline bool too_big(struct __sk_buff *skb, const struct frame *f,
 		return false;
 	if (!skb->gso_size)
 		return true;
-	return bpf_check_mtu(skb, act->ifindex, &mtu, 0,
+	return bpf_check_mtu(skb, ifindex, &mtu, 0,
 			     BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SUCCESS;
 }
 
@@ -82,21 +92,24 @@ static inline int retag(struct __sk_buff *skb, struct frame *f,
 	return 0;
 }
 
-/* prepare makes the frame what leaves through the port, or says why not. */
+/*
+ * prepare makes the frame what leaves through the port by an interface, or
+ * says why not.
+ */
 static inline enum drop_reason prepare(struct __sk_buff *skb, struct frame *f,
-				       const struct action *act)
+				       const struct action *act, __u32 ifindex)
 {
-	if (too_big(skb, f, act))
+	if (too_big(skb, f, act, ifindex))
 		return DROP_TOO_BIG;
 	return retag(skb, f, act) ? DROP_TRANSMIT : DROP_NONE;
 }
 
 /* send hands the frame itself over; the result is the program's. */
-static inline int send(const struct action *act)
+static inline int send(struct way way)
 {
-	if (act->flags & OUT_PEER)
-		return bpf_redirect_peer(act->ifindex, 0);
-	return bpf_redirect(act->ifindex, 0);
+	if (way.flags & OUT_PEER)
+		return bpf_redirect_peer(way.ifindex, 0);
+	return bpf_redirect(way.ifindex, 0);
 }
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * switch.c - a VLAN-aware learning bridge at the tcx ingress of each port.
  *
- *   parse -> flow cache --hit--------------------------------+
- *                |                                           v
- *               miss -> port -> guards -> VLAN -> learn -> FDB -> egress
- *                                                           |       |
- *                                                         flood     v
- *                                                           +--> output
+ *   parse -> flow cache --hit----------------------------------------+
+ *                |                                                   v
+ *               miss -> port -> guards -> VLAN -> admit -> learn -> FDB -> egress
+ *                                                                    |       |
+ *                                                                  flood     v
+ *                                                                    +--> output
  *
  * Each stage gives DROP_NONE to go on or the reason to stop. There is one exit,
  * leave(), where the frame is counted once where it came in and once where it
@@ -21,11 +21,14 @@
 #include "abi.h"
 #include "maps.h"
 #include "parse.h"
+#include "passage.h"
 #include "counters.h"
 #include "device.h"
 #include "vlan.h"
+#include "lag.h"
 #include "output.h"
 #include "fdb.h"
+#include "admit.h"
 #include "flood.h"
 #include "cache.h"
 
@@ -37,7 +40,7 @@ const volatile struct {
 	enum port_flags port_flags;
 	enum lag_distribution lag_distribution;
 	enum lag_flags lag_flags;
-	enum lag_member_flags lag_member_flags;
+	enum out_flags out_flags;
 	enum switch_flags switch_flags;
 	enum fid_flags fid_flags;
 	enum fdb_event_kind fdb_event_kind;
@@ -78,52 +81,61 @@ static inline enum drop_reason guards(const struct frame *f)
 	return DROP_NONE;
 }
 
-/* What becomes of a frame. */
-struct passage {
-	struct frame frame;
-	struct flow_key key;
-	struct action act;		/* port 0: it goes nowhere */
-	__u32 slot;			/* in the cache */
-	__u32 in_port;			/* 0: it came in at no port */
-	__u32 now;			/* jiffies */
-	enum drop_reason in;		/* why it was dropped at in_port */
-	enum drop_reason out;		/* why it can't leave by act */
-};
-
-/* to_members floods; the last copy is left to the caller. */
-static inline enum drop_reason
-to_members(struct __sk_buff *skb, struct passage *p, __u16 sw, __u16 vlan,
-	   __u32 fid)
+/*
+ * port_in finds the port that decides about a frame: of a member of an
+ * aggregate the aggregate's.
+ */
+static inline enum drop_reason port_in(struct __sk_buff *skb, struct passage *p,
+				       struct port **port, struct port_how *how)
 {
-	struct flood_request r = {
-		.frame = p->frame,
-		.fid = fid,
-		.in_port = p->in_port,
-		.sw = sw,
-		.vlan = vlan,
-	};
+	*port = bpf_map_lookup_elem(&ports, &p->in_port);
+	if (!*port)
+		return DROP_PORT_DOWN;
+	*how = port_how(*port);
+	p->port = p->in_port;
+	if (!(how->flags & PORT_MEMBER))
+		return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_PORT_DOWN;
+	p->to_host = is_slow_protocol(skb, &p->frame);
+	if (p->to_host)
+		return DROP_NONE;
+	if (!(how->flags & PORT_FORWARDING))
+		return DROP_LAG_INACTIVE;
+	p->port = (*port)->aggregate;
+	*port = bpf_map_lookup_elem(&ports, &p->port);
+	if (!*port)
+		return DROP_LAG_INACTIVE;
+	*how = port_how(*port);
+	return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_LAG_INACTIVE;
+}
 
-	flood_frame(skb, &r);
-	p->frame = r.frame;
-	p->act = r.last;
-	return r.members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
+/* learn notes where the source is, unless it may not be there. */
+static inline enum drop_reason learn(struct __sk_buff *skb, struct passage *p,
+				     struct vswitch *sw, __u16 flags)
+{
+	__u64 mac = frame_src(&p->frame);
+	enum drop_reason reason;
+
+	reason = fdb_learn(sw, p->sw, mac, p->fid, p->port,
+			   flags & PORT_NO_TEAMING, p->now);
+	if (!reason && frame_dst(&p->frame) & MAC_GROUP && is_announcement(skb))
+		fdb_tells(fdb_key(mac, p->fid), p->port, p->now);
+	return reason;
 }
 
 /* forward takes a frame of a port through the stages. */
 static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 {
-	struct port *port = bpf_map_lookup_elem(&ports, &p->in_port);
 	const struct frame *f = &p->frame;
-	struct port_how how = {};
+	struct port_how how;
+	struct port *port;
 	struct vswitch *sw;
 	enum drop_reason reason;
-	__u32 at, fid, to;
-	__u16 vlan;
+	__u32 at, to;
 
-	if (port)
-		how = port_how(port);
-	if (!port || !(how.flags & PORT_FORWARDING))
-		return DROP_PORT_DOWN;
+	reason = port_in(skb, p, &port, &how);
+	if (reason || p->to_host)
+		return reason;
+	p->sw = how.sw;
 	at = how.sw;
 	sw = bpf_map_lookup_elem(&switches, &at);
 	if (!sw || !(sw->flags & SWITCH_ENABLED))
@@ -131,23 +143,31 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 	reason = guards(f);
 	if (reason)
 		return reason;
-	reason = vlan_classify(f, port, how, &vlan);
+	reason = vlan_classify(f, port, how, &p->vlan);
 	if (reason)
 		return reason;
-	reason = vlan_fid(how.sw, vlan, &fid);
+	reason = vlan_fid(how.sw, p->vlan, &p->fid);
+	if (reason)
+		return reason;
+	if (how.flags & PORT_AGGREGATE) {
+		reason = admit(skb, p, port->lag);
+		if (reason)
+			return reason;
+	}
+	reason = learn(skb, p, sw, how.flags);
 	if (reason)
 		return reason;
 
-	fdb_learn(sw, how.sw, frame_src(f), fid, p->in_port, p->now);
-
-	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), fid);
-	if (!to)
-		return to_members(skb, p, how.sw, vlan, fid);
-	if (to == p->in_port)
+	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), p->fid);
+	if (!to) {
+		flood_frame(skb, p);
+		return p->members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
+	}
+	if (to == p->port)
 		return DROP_LOOPBACK;
-	p->out = egress(to, how.sw, vlan, &p->act);
+	p->out = egress(f, to, p->sw, p->vlan, p->port, &p->act);
 	if (!p->out)
-		flow_fill(p->slot, &p->key, p->now, p->in_port, &p->act);
+		flow_fill(&p->key, p->now, p->in_port, &p->act);
 	return DROP_NONE;
 }
 
@@ -168,17 +188,24 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
  */
 static inline int leave(struct __sk_buff *skb, struct frame *f, __u32 octets,
 			enum cast cast, __u32 in_port, enum drop_reason in,
-			const struct action *act, enum drop_reason out)
+			const struct action *act, enum drop_reason out,
+			bool to_host)
 {
+	struct way way = act->way;
+
 	if (!in_port)
 		return TCX_NEXT;
 	count_in(in_port, cast, octets, in);
-	if (in || !act->port)
+	if (to_host)
+		return TCX_NEXT;
+	if (in || !way.port)
 		return TCX_DROP;
+	if (!out && way.flags & OUT_LAG)
+		out = lag_choose(skb, f, act, &way);
 	if (!out)
-		out = prepare(skb, f, act);
-	count_out(act->port, cast, f->octets + f->tag_octets, out);
-	return out ? TCX_DROP : send(act);
+		out = prepare(skb, f, act, way.ifindex);
+	count_out(way.port, cast, f->octets + f->tag_octets, out);
+	return out ? TCX_DROP : send(way);
 }
 
 SEC("tcx/ingress")
@@ -186,25 +213,27 @@ int switch_ingress(struct __sk_buff *skb)
 {
 	struct flow *flow;
 	struct passage p;
-	__u32 octets;
+	__u32 octets, slot;
 
 	parse(skb, &p.frame);
 	octets = p.frame.octets + p.frame.tag_octets;
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
-	p.slot = flow_slot(&p.key);
-	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
+	slot = flow_slot(&p.key);
+	flow = bpf_map_lookup_elem(&flow_cache, &slot);
 	if (flow && flow_hit(flow, &p.key, p.now))
 		return leave(skb, &p.frame, octets, CAST_UNICAST, flow->in_port,
-			     DROP_NONE, &flow->action, DROP_NONE);
+			     DROP_NONE, &flow->action, DROP_NONE, false);
 
 	p.in_port = 0;
 	p.in = DROP_NONE;
 	p.out = DROP_NONE;
+	p.to_host = false;
+	p.members = 0;
 	p.act = (struct action){};
 	resolve(skb, &p);
 	return leave(skb, &p.frame, octets, frame_cast(&p.frame), p.in_port,
-		     p.in, &p.act, p.out);
+		     p.in, &p.act, p.out, p.to_host);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */

@@ -75,11 +75,12 @@ func (t LAGs) List() (map[uint16]LAG, error) {
 			l.Buckets[b] = LAGBucket{v.Bucket[b].First, v.Bucket[b].Second}
 		}
 		for m := range v.Member {
-			flags := bpf.SwitchLagMemberFlags(v.Member[m].Flags)
+			way := loadWord(&v.Member[m].Way)
+			flags := bpf.SwitchOutFlags(way.Flags)
 			l.Members[m] = LAGMember{
-				IfIndex: v.Member[m].Ifindex, Port: v.Member[m].Port,
-				Active: flags&bpf.SwitchLagMemberFlagsLAG_MEMBER_ACTIVE != 0,
-				Peer:   flags&bpf.SwitchLagMemberFlagsLAG_MEMBER_PEER != 0,
+				IfIndex: way.Ifindex, Port: way.Port,
+				Active: flags&bpf.SwitchOutFlagsOUT_ACTIVE != 0,
+				Peer:   flags&bpf.SwitchOutFlagsOUT_PEER != 0,
 			}
 		}
 		all[uint16(i)] = l
@@ -126,9 +127,9 @@ func fillTable(table, old *bpf.SwitchLagTable, l *LAG) {
 	}
 	for m := range l.Members {
 		from, to := &l.Members[m], &table.Member[m]
-		storeWord(to, bpf.SwitchLagMember{Ifindex: from.IfIndex, Port: from.Port, Flags: from.flags()})
+		storeWord(&to.Way, bpf.SwitchWay{Ifindex: from.IfIndex, Port: from.Port, Flags: from.flags()})
 		device := uint64(0)
-		if old.Member[m].Ifindex == from.IfIndex {
+		if old.Member[m].Way.Ifindex == from.IfIndex {
 			device = atomic.LoadUint64(&old.Member[m].Device)
 		}
 		atomic.StoreUint64(&to.Device, device)
@@ -136,12 +137,12 @@ func fillTable(table, old *bpf.SwitchLagTable, l *LAG) {
 }
 
 func (m LAGMember) flags() uint16 {
-	var flags bpf.SwitchLagMemberFlags
+	var flags bpf.SwitchOutFlags
 	if m.Active {
-		flags |= bpf.SwitchLagMemberFlagsLAG_MEMBER_ACTIVE
+		flags |= bpf.SwitchOutFlagsOUT_ACTIVE
 	}
 	if m.Peer {
-		flags |= bpf.SwitchLagMemberFlagsLAG_MEMBER_PEER
+		flags |= bpf.SwitchOutFlagsOUT_PEER
 	}
 	return uint16(flags)
 }

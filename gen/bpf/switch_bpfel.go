@@ -111,14 +111,16 @@ type SwitchFlow struct {
 	Filled    uint32
 	InPort    uint32
 	Action    struct {
-		_         structs.HostLayout
-		Ifindex   uint32
-		MaxOctets uint32
-		Port      uint16
-		Flags     uint16
-		Tag       uint32
+		_            structs.HostLayout
+		Way          SwitchWay
+		MaxOctets    uint32
+		Tag          uint32
+		Lag          uint16
+		Bucket       uint8
+		Distribution uint8
+		Reserved     uint32
 	}
-	Reserved [2]uint64
+	Reserved uint64
 }
 
 type SwitchGlobal struct {
@@ -168,19 +170,24 @@ type SwitchLagLoad struct {
 }
 
 type SwitchLagMember struct {
-	_       structs.HostLayout
-	Ifindex uint32
-	Port    uint16
-	Flags   uint16
-	Device  uint64
+	_      structs.HostLayout
+	Way    SwitchWay
+	Device uint64
 }
 
-type SwitchLagMemberFlags uint32
+type SwitchLagPause struct {
+	_        structs.HostLayout
+	Last     uint32
+	Member   uint8
+	Used     uint8
+	Waits    uint8
+	Reserved uint8
+}
 
-const (
-	SwitchLagMemberFlagsLAG_MEMBER_ACTIVE SwitchLagMemberFlags = 1
-	SwitchLagMemberFlagsLAG_MEMBER_PEER   SwitchLagMemberFlags = 2
-)
+type SwitchLagPauses struct {
+	_      structs.HostLayout
+	Bucket [256]SwitchLagPause
+}
 
 type SwitchLagTable struct {
 	_            structs.HostLayout
@@ -194,6 +201,16 @@ type SwitchLagTable struct {
 	Changed      uint32
 	Reserved2    uint32
 }
+
+type SwitchOutFlags uint32
+
+const (
+	SwitchOutFlagsOUT_PEER     SwitchOutFlags = 1
+	SwitchOutFlagsOUT_ACTIVE   SwitchOutFlags = 2
+	SwitchOutFlagsOUT_LAG      SwitchOutFlags = 4
+	SwitchOutFlagsOUT_BY_FRAME SwitchOutFlags = 8
+	SwitchOutFlagsOUT_BY_PORTS SwitchOutFlags = 16
+)
 
 type SwitchPort struct {
 	_   structs.HostLayout
@@ -262,6 +279,13 @@ type SwitchVswitch struct {
 	Reserved2  [5]uint64
 }
 
+type SwitchWay struct {
+	_       structs.HostLayout
+	Ifindex uint32
+	Port    uint16
+	Flags   uint16
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -274,6 +298,7 @@ const (
 	SwitchMapFlood          = "flood"
 	SwitchMapFlowCache      = "flow_cache"
 	SwitchMapLagLoads       = "lag_loads"
+	SwitchMapLagPauses      = "lag_pauses"
 	SwitchMapLags           = "lags"
 	SwitchMapPortOfIfindex  = "port_of_ifindex"
 	SwitchMapPorts          = "ports"
@@ -349,6 +374,7 @@ type SwitchMapSpecs struct {
 	Flood         *ebpf.MapSpec `ebpf:"flood"`
 	FlowCache     *ebpf.MapSpec `ebpf:"flow_cache"`
 	LagLoads      *ebpf.MapSpec `ebpf:"lag_loads"`
+	LagPauses     *ebpf.MapSpec `ebpf:"lag_pauses"`
 	Lags          *ebpf.MapSpec `ebpf:"lags"`
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
@@ -394,6 +420,7 @@ type SwitchMaps struct {
 	Flood         *ebpf.Map `ebpf:"flood"`
 	FlowCache     *ebpf.Map `ebpf:"flow_cache"`
 	LagLoads      *ebpf.Map `ebpf:"lag_loads"`
+	LagPauses     *ebpf.Map `ebpf:"lag_pauses"`
 	Lags          *ebpf.Map `ebpf:"lags"`
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
@@ -410,6 +437,7 @@ func (m *SwitchMaps) Close() error {
 		m.Flood,
 		m.FlowCache,
 		m.LagLoads,
+		m.LagPauses,
 		m.Lags,
 		m.PortOfIfindex,
 		m.Ports,

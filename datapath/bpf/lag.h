@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * lag.h - link aggregation: which member a frame leaves by (IEEE 802.1AX-2020,
+ * 6.2.4), and which frames are taken in at a member.
+ *
+ * Whether a member has carrier is read here, for each frame, so that no frame
+ * after the failure is lost, whatever user space knows.
+ *
+ * Maps read: lags, ports. Maps written: lags, lag_loads, lag_pauses.
+ */
+#ifndef SIGNALBOX_LAG_H
+#define SIGNALBOX_LAG_H
+
+#include "device.h"
+#include "hash.h"
+#include "maps.h"
+#include "parse.h"
+
+/* lag_table is the table in use of a LAG, or NULL. */
+static inline struct lag_table *lag_table(__u32 number)
+{
+	struct lag *lag = bpf_map_lookup_elem(&lags, &number);
+
+	return lag ? &lag->table[READ_ONCE(lag->current) & 1] : NULL;
+}
+
+/* lag_way reads the word that says how frames leave by a member. */
+static inline struct way lag_way(const struct lag_member *m)
+{
+	union {
+		__u64 word;
+		struct way way;
+	} u = { .word = READ_ONCE(*(const __u64 *)&m->way) };
+
+	return u.way;
+}
+
+/* lag_live is 1 where frames may leave by a member now. */
+__attribute__((noinline)) int lag_live(__u32 number, __u32 slot)
+{
+	struct lag_table *t = lag_table(number);
+	struct lag_member *m;
+	struct way way;
+
+	if (!t || slot >= LAG_MEMBERS)
+		return 0;
+	m = &t->member[slot];
+	way = lag_way(m);
+	return way.flags & OUT_ACTIVE &&
+	       device_live(&m->device, READ_ONCE(globals.net), way.ifindex);
+}
+
+/* lag_any is the first member that frames may leave by, or LAG_NO_MEMBER. */
+static inline __u32 lag_any(__u32 number)
+{
+	for (__u32 slot = 0; slot < LAG_MEMBERS; slot++)
+		if (lag_live(number, slot))
+			return slot;
+	return LAG_NO_MEMBER;
+}
+
+/*
+ * lag_slot is the member of a bucket that frames may leave by: the first,
+ * the second, any; or LAG_NO_MEMBER.
+ */
+__attribute__((noinline)) int lag_slot(__u32 number, __u32 bucket)
+{
+	struct lag_table *t = lag_table(number);
+	struct lag_bucket b;
+
+	if (!t)
+		return LAG_NO_MEMBER;
+	b = t->bucket[bucket & (LAG_BUCKETS - 1)];
+	if (lag_live(number, b.first))
+		return b.first;
+	if (lag_live(number, b.second))
+		return b.second;
+	return lag_any(number);
+}
+
+/* Which bits of the clock a pause is measured with: microseconds, nearly. */
+#define PAUSE_SHIFT	10
+
+/*
+ * lag_flowlet is the member of a bucket by LAG_DYNAMIC. Where the table names
+ * another one than the bucket had, the bucket stays until it has paused, so
+ * that no frame overtakes another; the clock is read only meanwhile. A member
+ * that is lost is left at once.
+ */
+__attribute__((noinline)) int lag_flowlet(__u32 number, __u32 bucket,
+					  __u32 octets)
+{
+	struct lag_load *load = bpf_map_lookup_elem(&lag_loads, &number);
+	struct lag_pauses *pauses = bpf_map_lookup_elem(&lag_pauses, &number);
+	struct lag_table *t = lag_table(number);
+	struct lag_pause *pause, was;
+	__u32 first, now;
+
+	if (!load || !pauses || !t)
+		return LAG_NO_MEMBER;
+	bucket &= LAG_BUCKETS - 1;
+	load->octets[bucket] += octets;
+	first = t->bucket[bucket].first;
+	pause = &pauses->bucket[bucket];
+	was = *pause;
+	if (was.member == first && !was.waits)
+		return first;
+	now = bpf_ktime_get_ns() >> PAUSE_SHIFT;
+	if (was.member == first || !was.used || !lag_live(number, was.member) ||
+	    (was.waits && now - was.last >= t->flowlet_gap)) {
+		*pause = (struct lag_pause){ .used = 1, .member = first };
+		return first;
+	}
+	pause->last = now;
+	pause->waits = 1;
+	return was.member;
+}
+
+/* lag_bucket is the bucket of a frame that leaves by a LAG. */
+static inline __u32 lag_bucket(struct __sk_buff *skb, struct frame *f,
+			       const struct action *act)
+{
+	__u64 hash;
+
+	if (act->way.flags & OUT_BY_PORTS && hash_quick(skb, &hash))
+		return hash >> BUCKET_BITS;
+	if (act->way.flags & OUT_BY_FRAME)
+		return hash_frame(skb, f, act->distribution) & (LAG_BUCKETS - 1);
+	return act->bucket;
+}
+
+/*
+ * lag_choose finds the member that a frame leaves by now. The pointer to the
+ * member's device is believed where it leads to a live one; all else is looked
+ * at with more care.
+ */
+static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f,
+					  const struct action *act,
+					  struct way *way)
+{
+	__u32 bucket = lag_bucket(skb, f, act), slot;
+	struct lag_table *t = lag_table(act->lag);
+
+	if (!t)
+		return DROP_EGRESS_DOWN;
+	if (act->distribution == LAG_DYNAMIC)
+		slot = lag_flowlet(act->lag, bucket, f->octets);
+	else
+		slot = t->bucket[bucket].first;
+	if (slot < LAG_MEMBERS) {
+		struct lag_member *m = &t->member[slot];
+
+		*way = lag_way(m);
+		if (device_is(m->device, READ_ONCE(globals.net), way->ifindex))
+			return DROP_NONE;
+	}
+	slot = lag_slot(act->lag, bucket);
+	if (slot >= LAG_MEMBERS) {
+		*way = act->way;
+		return DROP_EGRESS_DOWN;
+	}
+	*way = lag_way(&t->member[slot]);
+	return DROP_NONE;
+}
+
+/*
+ * lag_pin is the number of what comes from an address or port, for the
+ * distributions that keep all frames of one source on one member.
+ */
+static inline __u64 lag_pin(__u32 distribution, __u64 mac, __u16 vlan, __u32 port)
+{
+	if (distribution == LAG_VLAN_SOURCE_MAC)
+		return hash_source(mac, vlan);
+	return distribution == LAG_SWITCH_PORT ? hash_port(port) : 0;
+}
+
+/* lag_resolve makes the action of an aggregate's port. */
+static inline void lag_resolve(const struct frame *f, __u32 lag, __u16 vlan,
+			       __u32 from, struct action *act)
+{
+	struct lag_table *t = lag_table(lag);
+	__u32 distribution = t ? t->distribution : LAG_FREE;
+
+	act->way.flags = OUT_LAG;
+	act->lag = lag;
+	act->distribution = distribution;
+	act->bucket = lag_pin(distribution, frame_src(f), vlan, from) >> BUCKET_BITS;
+	if (distribution == LAG_TRANSPORT_PORTS || distribution == LAG_DYNAMIC)
+		act->way.flags |= OUT_BY_PORTS | OUT_BY_FRAME;
+	else if (distribution == LAG_IP_ADDRESSES || distribution == LAG_MAC_ADDRESSES)
+		act->way.flags |= OUT_BY_FRAME;
+}
+
+#endif
