@@ -34,7 +34,11 @@ func (a *attribute[V]) List() (map[uint32]V, error) {
 func (a *attribute[V]) Put(index uint32, v V) error {
 	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: int(index)}}
 	if err := a.write(link, v); err != nil {
-		return fmt.Errorf("interface %d: set %s to %v: %w", index, a.name, v, err)
+		name := fmt.Sprint(index)
+		if l, lost := a.conn.Link(index); lost == nil { // people know it by its name
+			name = l.Name
+		}
+		return fmt.Errorf("interface %s: set %s to %v: %w", name, a.name, v, err)
 	}
 	return nil
 }
