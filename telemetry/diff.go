@@ -197,7 +197,7 @@ func (d *diff) fold(p pair, node ocpath.ID, lost []ocpath.ID) []ocpath.ID {
 		return lost
 	}
 	own := n.Kind == ocpath.List
-	if !own && !p.after.remains(node, n.End) && !d.shapes.sourced(node, n.End) {
+	if !own && !p.after.remains(node, n.End) && !d.shapes.sourced(node, n.End) && d.shapes[node].only(d.of) {
 		if part, ok := partOf(n, lost[from:to], entries); ok {
 			return d.fold(p, part, lost)
 		}
@@ -235,6 +235,19 @@ func partOf(n *ocpath.Node, lost []ocpath.ID, entries []*entry) (ocpath.ID, bool
 		return 0, false
 	}
 	return child, true
+}
+
+// only reports that the models have nothing at or below a node but what a scope
+// is about. Where configuration goes, state that went before it was told, and
+// the other way round: a node around both would tell that again.
+func (s *shape) only(of Scope) bool {
+	switch of {
+	case Config:
+		return !s.state
+	case State:
+		return !s.config
+	}
+	return true
 }
 
 // goneIn gives the gone entries of the lists that an entry has between two

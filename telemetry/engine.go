@@ -193,6 +193,7 @@ func (e *Engine) Publish(b Batch) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.shapes.begin(e.tree.Load(), nanoseconds(b.Time))
+	t.of = b.Of
 	for _, p := range b.Deletes {
 		t.remove(p, b.Of)
 	}

@@ -293,6 +293,21 @@ func TestG25_G29_OnChange(t *testing.T) {
 	}
 }
 
+// TestG29_ConfigurationInSeveralPlaces: a container around configuration that
+// goes in several places may have held state that went before: it is not told.
+func TestG29_ConfigurationInSeveralPlaces(t *testing.T) {
+	const ethernet = "/interfaces/interface[name=v0]/ethernet"
+	e := newEngine(t, Options{})
+	publish(t, e, All, "/interfaces/interface[name=v0]/state/mtu=1500", ethernet+"/config/mac-address=02:00:00:00:00:01",
+		ethernet+"/switched-vlan/config/access-vlan=10", ethernet+"/switched-vlan/state/access-vlan=10")
+	c := subscribe(t, e, stream(t, onChange(t, "/interfaces")))
+	c.synced(1)
+	publish(t, e, State, "-"+ethernet)
+	c.expect("-" + ethernet + "/switched-vlan/state")
+	publish(t, e, Config, "-"+ethernet)
+	c.expect("-"+ethernet+"/config", "-"+ethernet+"/switched-vlan/config")
+}
+
 // TestG29_EachPartIsToldOnce: what the datapath gives up before the commit
 // that took it away is told is not told again with the configuration.
 func TestG29_EachPartIsToldOnce(t *testing.T) {

@@ -13,6 +13,9 @@ type shape struct {
 	// atomic is the outermost atomic container that the node is or stands in;
 	// Root for none.
 	atomic ocpath.ID
+	// config and state report leaves of configuration and of state at or below
+	// the node; keys are neither.
+	config, state bool
 	// from is the source that a leaf belongs to; nil for a leaf that is
 	// published.
 	from *source
@@ -33,6 +36,14 @@ func newShapes() shapes {
 		for _, key := range ocpath.Get(n.Parent).Keys {
 			all[i].isKey = all[i].isKey || key == id && n.Parent != id
 		}
+	}
+	for i := len(all) - 1; i > 0; i-- {
+		n := ocpath.Get(ocpath.ID(i))
+		if n.IsLeaf() && !all[i].isKey {
+			all[i].config, all[i].state = n.Config, !n.Config
+		}
+		outer := &all[n.Parent]
+		outer.config, outer.state = outer.config || all[i].config, outer.state || all[i].state
 	}
 	return all
 }

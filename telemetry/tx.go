@@ -20,6 +20,7 @@ type tx struct {
 	touched []pair
 	gone    []*entry // entries that were dropped from their list
 	asked   []place  // subtrees whose removal was asked for
+	of      Scope    // what of them was to go
 }
 
 type pair struct{ before, after *entry }
