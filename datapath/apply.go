@@ -63,8 +63,10 @@ func (d *Datapath) apply(c spec.Change) error {
 		return errors.Join(err, d.model.revert(inverse))
 	}
 	d.adoptHolds()
+	d.resumeLACP()
 	d.model.settle(time.Now())
 	if err := d.transact(); err != nil {
+		d.model.takeBack()
 		err = errors.Join(err, d.model.revert(inverse))
 		d.model.settle(time.Now())
 		if d.ahead {
@@ -125,7 +127,7 @@ func (d *Datapath) prepare() error {
 	for _, b := range d.tables.borrowers {
 		b.begin()
 	}
-	dirty := len(d.model.portNumbers.fresh)+len(d.model.switchNumbers.fresh) > 0
+	dirty := len(d.model.portNumbers.fresh)+len(d.model.switchNumbers.fresh)+len(d.model.lagNumbers.fresh) > 0
 	for _, index := range d.model.touched.attributes.All() {
 		dev := d.model.devices[index]
 		for _, b := range d.tables.borrowers {
@@ -155,6 +157,10 @@ func (d *Datapath) commit() {
 	d.ready = true
 	d.ahead = false
 	given := len(d.model.original)
+	if err := d.fold(); err != nil {
+		d.failed(err)
+	}
+	d.model.found = nil
 	if d.model.commit() || first {
 		d.saveOrSay()
 	}
@@ -192,8 +198,11 @@ func (d *Datapath) adoptHolds() {
 	}
 	for _, p := range d.model.ports {
 		have, ok := d.tables.ports.Get(p.number)
-		if p.number != 0 && ok && have.IfIndex != 0 && !have.Forwarding && p.cfg.HoldUp > 0 {
-			p.hold.reset(false)
+		if !p.isSwitchPort() || !ok || p.cfg.HoldUp == 0 {
+			continue
+		}
+		if p.isAggregate() || have.IfIndex != 0 && !have.Forwarding {
+			p.hold.reset(have.Forwarding)
 		}
 	}
 }
@@ -209,6 +218,9 @@ func (d *Datapath) Resync(ctx context.Context) error {
 			d.tables.touchAll(d.model)
 			d.model.settle(time.Now())
 			err = errors.Join(err, d.prepare(), d.sync(nil))
+			d.noteFailovers(time.Now())
+			d.negotiate()
+			d.carriers.stale = true
 		}
 		d.publish(time.Now())
 		d.model.begin()
@@ -235,6 +247,7 @@ func (d *Datapath) Flush() error {
 		d.tables.touchAll(d.model)
 		d.model.settle(time.Now())
 		err = errors.Join(err, d.sync(nil))
+		d.negotiate()
 		d.model.commit()
 		d.publish(time.Now())
 		return err
@@ -244,7 +257,7 @@ func (d *Datapath) Flush() error {
 	}
 	d.quitOnce.Do(func() { close(d.quit) })
 	<-d.done
-	return errors.Join(err, d.removeObjects(err == nil), d.release())
+	return errors.Join(err, d.endLACP(), d.removeObjects(err == nil), d.release())
 }
 
 // removeObjects removes the maps, the programs and the pins. The record goes

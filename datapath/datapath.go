@@ -2,9 +2,12 @@ package datapath
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,6 +36,9 @@ type Options struct {
 	// the same at each start until the host boots again; "" is
 	// DefaultStateDir. Instances in several network namespaces may share it.
 	StateDir string
+	// SystemID is the element's address in LACP, unless an aggregate has its
+	// own; the zero value takes one made from the boot and the namespace.
+	SystemID spec.MAC
 	// Log hears what happens without being asked for; nil is slog.Default().
 	Log *slog.Logger
 }
@@ -45,6 +51,7 @@ type Datapath struct {
 	record   *recordFile
 	hurry    hurry
 	conn     *netdev.Conn
+	lacp     *negotiator
 	watcher  *netdev.Watcher
 	objects  *fastpath.Objects
 
@@ -60,6 +67,9 @@ type Datapath struct {
 	failure  string    // what was last said of it
 	aged     time.Time // when the filtering database was last scanned
 	counted  time.Time // when the switches' counts were last told
+	carriers carriers
+	since    time.Time // when members that are lost were last known to be well; zero: now
+	lacpTold time.Time // when the counters of LACP were last told
 
 	requests chan func()
 	quit     chan struct{} // closed by Close
@@ -70,6 +80,8 @@ type Datapath struct {
 	// when they go.
 	alive  sync.RWMutex
 	closed bool // under alive
+
+	counting sync.RWMutex // held for writing while counters move
 
 	seenMu sync.Mutex // guards seen
 	seen   seen
@@ -82,6 +94,7 @@ type seen struct {
 	snapshot   *spec.State // copies of both, nil when they changed
 	ports      [spec.MaxPorts + 1]string
 	vswitches  [spec.MaxSwitches + 1]string
+	numbers    map[string]uint16 // of ports and members, by interface name
 }
 
 // Open takes the datapath of the calling thread's network namespace: it
@@ -100,8 +113,13 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 	d := &Datapath{
 		log: o.Log, model: newModel(), watchers: make(map[*watcher]struct{}),
 		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
-		seen: seen{interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState)},
+		seen: seen{
+			interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState),
+			numbers: make(map[string]uint16),
+		},
+		carriers: carriers{ticker: time.NewTicker(time.Hour)},
 	}
+	d.carriers.ticker.Stop()
 	if d.log == nil {
 		d.log = slog.Default()
 	}
@@ -127,6 +145,7 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 		return nil, fmt.Errorf("read the datapath: %w", err)
 	}
 	d.adoptNumbers()
+	d.openLACP(o)
 	d.model.touchAll()
 	d.publish(time.Now())
 	d.model.begin()
@@ -212,6 +231,9 @@ func (d *Datapath) restore(r *record) {
 	for name, n := range r.Switches {
 		d.model.switchNumbers.restore(name, n)
 	}
+	for name, n := range r.LAGs {
+		d.model.lagNumbers.restore(name, n)
+	}
 	for index, o := range r.Originals {
 		if o != nil {
 			d.model.original[index] = o
@@ -219,8 +241,33 @@ func (d *Datapath) restore(r *record) {
 	}
 }
 
-// adoptNumbers keeps the filtering ids of the VLANs that are in the maps.
+// openLACP lets LACP begin; it has nothing to do yet.
+func (d *Datapath) openLACP(o Options) {
+	d.model.system = o.SystemID
+	if d.model.system.IsZero() {
+		d.model.system = madeAddress(d.record.boot, d.record.namespace)
+	}
+	d.lacp = newNegotiator(d.conn, lacpFileOf(d.record), d.log)
+}
+
+// madeAddress is a locally administered address that is the same for the same
+// texts.
+func madeAddress(texts ...string) spec.MAC {
+	h := fnv.New64a()
+	for _, t := range texts {
+		h.Write([]byte(t))
+	}
+	var m spec.MAC
+	sum := binary.BigEndian.AppendUint64(nil, h.Sum64())
+	copy(m[:], sum)
+	m[0] = m[0]&^1 | 2
+	return m
+}
+
+// adoptNumbers keeps the filtering ids of the VLANs that are in the maps, and
+// what the aggregates' tables tell.
 func (d *Datapath) adoptNumbers() {
+	d.model.found = maps.Collect(d.tables.lags.Each)
 	for v, fid := range d.tables.fids.Each {
 		d.model.fidNumbers.restore(v, int(fid.ID))
 	}
@@ -230,7 +277,8 @@ func (d *Datapath) adoptNumbers() {
 func (d *Datapath) save() error {
 	d.ahead = false
 	return d.record.save(&record{
-		Ports: d.model.portNumbers.of, Switches: d.model.switchNumbers.of, Originals: d.model.original,
+		Ports: d.model.portNumbers.of, Switches: d.model.switchNumbers.of, LAGs: d.model.lagNumbers.of,
+		Originals: d.model.original,
 	})
 }
 
@@ -250,7 +298,7 @@ func (d *Datapath) release() error {
 		return nil
 	}
 	d.closed = true
-	var errs []error
+	errs := []error{d.endLACP()}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
 	}
@@ -264,6 +312,16 @@ func (d *Datapath) release() error {
 		errs = append(errs, d.instance.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// endLACP ends LACP, once. The owner has ended.
+func (d *Datapath) endLACP() error {
+	n := d.lacp
+	if n == nil {
+		return nil
+	}
+	d.lacp = nil
+	return n.close()
 }
 
 // State is what was last observed. It is not modified any more.

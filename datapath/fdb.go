@@ -29,7 +29,9 @@ func (d *Datapath) tick(now time.Time) {
 		d.counted = now
 		d.touchCounted()
 	}
-	if len(d.fdb) > 0 || d.fdbLost || d.model.touched.switchNames.Len() > 0 {
+	d.rebalance(now)
+	d.tellLACP(now)
+	if len(d.fdb) > 0 || d.fdbLost || d.model.touched.switchNames.Len()+d.model.touched.names.Len() > 0 {
 		d.publish(now)
 		d.model.begin()
 	}

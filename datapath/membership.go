@@ -41,6 +41,9 @@ func carriesAll(s *spec.Switched) bool { return s != nil && s.Mode == spec.Trunk
 // setMembership moves a port from one place on a switch to another; nil is no
 // place. The port's own configuration is already the new one.
 func (m *model) setMembership(name string, p *port, old, now *spec.Switched) error {
+	if old != nil && now != nil && *old == *now {
+		return nil
+	}
 	if old != nil && now != nil && old.Switch == now.Switch {
 		return m.changeVLANs(m.switches[old.Switch], p.number, old, now)
 	}
@@ -56,13 +59,13 @@ func (m *model) setMembership(name string, p *port, old, now *spec.Switched) err
 func (m *model) joinSwitch(name string, p *port, now *spec.Switched) error {
 	s, err := m.ensureSwitch(now.Switch)
 	if err != nil {
-		p.cfg = withoutSwitch(p.cfg)
+		p.cfg = without(p.cfg, func(c *spec.Port) { c.Switched = nil })
 		return err
 	}
 	if !m.portNumbers.take(name) {
-		p.cfg = withoutSwitch(p.cfg)
+		p.cfg = without(p.cfg, func(c *spec.Port) { c.Switched = nil })
 		m.releaseSwitch(s)
-		return &spec.Invalid{Port: name, Full: true, Reason: fmt.Sprintf("there are %d switch ports already", spec.MaxPorts)}
+		return &spec.Invalid{Port: name, Full: true, Reason: fmt.Sprintf("there are %d switch ports and members of aggregates already", spec.MaxPorts)}
 	}
 	p.number = uint16(m.portNumbers.number(name))
 	m.byNumber[p.number] = p
@@ -73,11 +76,11 @@ func (m *model) joinSwitch(name string, p *port, now *spec.Switched) error {
 	return m.changeVLANs(s, p.number, nil, now)
 }
 
-// withoutSwitch is the port as it stands when it could not join: the inverse
-// change then finds it where it is.
-func withoutSwitch(cfg *spec.Port) *spec.Port {
+// without is the port as it stands when it could not join: the inverse change
+// then finds it where it is.
+func without(cfg *spec.Port, what func(*spec.Port)) *spec.Port {
 	c := *cfg
-	c.Switched = nil
+	what(&c)
 	return &c
 }
 

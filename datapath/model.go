@@ -21,7 +21,7 @@ import (
 type model struct {
 	ports    map[string]*port     // configured interfaces
 	switches map[string]*vswitch  // configured, or named by a port
-	byNumber map[uint16]*port     // switch ports
+	byNumber map[uint16]*port     // switch ports and members of aggregates
 	devices  map[uint32]*device   // interfaces that exist, by ifindex
 	byName   map[string]*device   // the same by name
 	original map[uint32]*original // attributes as found, by ifindex
@@ -29,7 +29,15 @@ type model struct {
 	waiting  map[string]*port     // for their hold-time
 	open     fastpath.PortSet     // ports that forward
 
-	portNumbers   *numbers[string]
+	aggregates map[string]*aggregate
+	disbanded  map[string]*aggregate   // in this transaction
+	silent     map[uint32]bool         // members without a carrier at the last look, by ifindex
+	lacp       map[string]negotiated   // by aggregate
+	system     spec.MAC                // of this element, for LACP
+	found      map[uint16]fastpath.LAG // what an earlier instance left, by number
+
+	portNumbers   *numbers[string] // of switch ports, and of members (memberKey)
+	lagNumbers    *numbers[string]
 	switchNumbers *numbers[string]
 	fidNumbers    *numbers[fastpath.VLAN]
 
@@ -46,7 +54,7 @@ type device struct {
 // port is a configured interface.
 type port struct {
 	cfg    *spec.Port
-	number uint16 // 0: no switch port
+	number uint16 // 0: neither a switch port nor a member
 	hold   hold
 	due    time.Time // when hold is to be looked at again; zero: never
 	up     bool      // told up, when last looked at
@@ -74,6 +82,7 @@ type touched struct {
 	switches reconcile.Keys[uint16]
 	fids     reconcile.Keys[fastpath.VLAN]
 	ports    reconcile.Keys[uint16]
+	lags     reconcile.Keys[uint16]
 	statics  reconcile.Keys[staticKey]
 	// By ifindex: what makes an interface a port, and its attributes.
 	links      reconcile.Keys[uint32]
@@ -83,8 +92,10 @@ type touched struct {
 	flood     reconcile.Keys[uint16]
 	addresses reconcile.Keys[fastpath.Address]
 
-	// Switches of which a VLAN came or went.
-	exists reconcile.Keys[string]
+	// Switches of which a VLAN came or went, and aggregates of which anything
+	// is other than it was.
+	exists     reconcile.Keys[string]
+	aggregates reconcile.Keys[string]
 
 	// What is observed anew afterwards.
 	names       reconcile.Keys[string] // interfaces
@@ -111,7 +122,10 @@ func newModel() *model {
 		devices:  make(map[uint32]*device), byName: make(map[string]*device),
 		original: make(map[uint32]*original),
 		removed:  make(map[string]*port), waiting: make(map[string]*port),
+		aggregates: make(map[string]*aggregate), disbanded: make(map[string]*aggregate),
+		silent: make(map[uint32]bool), lacp: make(map[string]negotiated),
 		portNumbers:   newNumbers[string](spec.MaxPorts),
+		lagNumbers:    newNumbers[string](spec.MaxAggregates),
 		switchNumbers: newNumbers[string](spec.MaxSwitches),
 		fidNumbers:    newNumbers[fastpath.VLAN](spec.MaxFIDs),
 	}
@@ -141,6 +155,7 @@ func (m *model) update(c spec.Change) (inverse spec.Change, err error) {
 func (m *model) revert(inverse spec.Change) error {
 	_, err := m.update(inverse)
 	m.portNumbers.rollback()
+	m.lagNumbers.rollback()
 	m.switchNumbers.rollback()
 	m.fidNumbers.rollback()
 	return err
@@ -148,15 +163,16 @@ func (m *model) revert(inverse spec.Change) error {
 
 // begin starts a transaction.
 func (m *model) begin() {
+	m.keep()
 	m.touched = touched{}
 	clear(m.removed)
 }
 
 // commit ends a transaction; it reports whether a number became free.
 func (m *model) commit() bool {
-	ports, switches := m.portNumbers.commit(), m.switchNumbers.commit()
+	ports, switches, lags := m.portNumbers.commit(), m.switchNumbers.commit(), m.lagNumbers.commit()
 	m.fidNumbers.commit()
-	return ports || switches
+	return ports || switches || lags
 }
 
 func (m *model) portConfig(name string) *spec.Port {
@@ -180,16 +196,13 @@ func (m *model) setPort(name string, cfg *spec.Port) error {
 		return nil
 	}
 	m.touchName(name)
-	var old, now *spec.Switched
+	var was *spec.Port
 	if p != nil {
-		old = p.cfg.Switched
-	}
-	if cfg != nil {
-		now = cfg.Switched
-	}
-	if p == nil {
+		was = p.cfg
+	} else {
 		p = m.newPort(name)
 	}
+	m.leaveAggregation(name, p, was, cfg)
 	if cfg == nil {
 		delete(m.ports, name)
 		delete(m.waiting, name)
@@ -197,10 +210,15 @@ func (m *model) setPort(name string, cfg *spec.Port) error {
 	} else {
 		p.cfg = cfg
 	}
-	if old != nil && now != nil && *old == *now {
+	err := m.setMembership(name, p, switchedOf(was), switchedOf(cfg))
+	return errors.Join(err, m.joinAggregation(name, p, was, cfg))
+}
+
+func switchedOf(cfg *spec.Port) *spec.Switched {
+	if cfg == nil {
 		return nil
 	}
-	return m.setMembership(name, p, old, now)
+	return cfg.Switched
 }
 
 // newPort begins to configure an interface. One that is up already has not
@@ -209,7 +227,7 @@ func (m *model) newPort(name string) *port {
 	p := m.removed[name]
 	delete(m.removed, name)
 	if p == nil {
-		p = &port{}
+		p = &port{cfg: &spec.Port{Name: name}}
 		if d := m.byName[name]; d != nil {
 			p.hold.reset(d.Oper() == spec.OperUp)
 		}

@@ -34,6 +34,7 @@ func memoryTables() *tables {
 		switches:    reconcile.NewShadow("switch", memory[uint16, fastpath.Switch]{}),
 		fids:        reconcile.NewShadow("vlan", memory[fastpath.VLAN, fastpath.FID]{}),
 		ports:       reconcile.NewShadow("port", memory[uint16, fastpath.Port]{}),
+		lags:        reconcile.NewShadow("lag", memory[uint16, fastpath.LAG]{}),
 		flood:       reconcile.NewShadow("flooding", memory[uint16, fastpath.PortSet]{}),
 		statics:     reconcile.NewShadow("static entry", memory[fastpath.Address, uint16]{}),
 		numbers:     reconcile.NewShadow("port number", memory[uint32, uint16]{}),
@@ -94,6 +95,7 @@ func (t *tables) text() string {
 	lines = add(lines, t.switches)
 	lines = add(lines, t.fids)
 	lines = add(lines, t.ports)
+	lines = add(lines, t.lags)
 	lines = add(lines, t.flood)
 	lines = add(lines, t.statics)
 	lines = add(lines, t.numbers)
@@ -109,13 +111,36 @@ func add[K, V comparable](lines []string, s *reconcile.Shadow[K, V]) []string {
 		case fastpath.PortSet:
 			lines = append(lines, fmt.Sprintf("%s %v: %v", s.Name(), k, slices.Collect(eachPort(&v))))
 		case fastpath.Port:
-			lines = append(lines, fmt.Sprintf("%s %v: if %d mtu %d switch %d pvid %d tagged [%s] forwarding %t peer %t trunk %t", s.Name(), k,
-				v.IfIndex, v.MTU, v.Switch, v.PVID, v.Tagged.String(), v.Forwarding, v.Peer, v.Trunk))
+			line := fmt.Sprintf("%s %v: if %d mtu %d switch %d pvid %d tagged [%s] forwarding %t peer %t trunk %t", s.Name(), k,
+				v.IfIndex, v.MTU, v.Switch, v.PVID, v.Tagged.String(), v.Forwarding, v.Peer, v.Trunk)
+			if v.LAG != 0 || v.MemberOf != 0 || v.NoTeaming {
+				line += fmt.Sprintf(" lag %d member of %d no teaming %t", v.LAG, v.MemberOf, v.NoTeaming)
+			}
+			lines = append(lines, line)
+		case fastpath.LAG:
+			lines = append(lines, lagText(fmt.Sprint(s.Name(), " ", k), &v))
 		default:
 			lines = append(lines, fmt.Sprintf("%s %+v: %+v", s.Name(), k, v))
 		}
 	}
 	return lines
+}
+
+// lagText is an aggregate's table in a line: its members, and how many buckets
+// each of them has, as first and as second choice.
+func lagText(key string, v *fastpath.LAG) string {
+	var first, second [256]int
+	for _, b := range v.Buckets {
+		first[b.First]++
+		second[b.Second]++
+	}
+	line := fmt.Sprintf("%s: %s independent %t gap %v designated %d", key, v.Distribution, v.Independent, v.FlowletGap, int8(v.Designated))
+	for i, m := range v.Members {
+		if m != (fastpath.LAGMember{}) {
+			line += fmt.Sprintf(" %d[if %d port %d active %t peer %t %d+%d]", i, m.IfIndex, m.Port, m.Active, m.Peer, first[i], second[i])
+		}
+	}
+	return line
 }
 
 // anew is what the tables should hold, by a model that learns of everything at
@@ -124,8 +149,11 @@ func (w *world) anew(t *testing.T) string {
 	t.Helper()
 	fresh := newWorld()
 	fresh.now = w.now
-	for name := range w.m.ports {
+	for name := range w.m.portNumbers.of {
 		fresh.m.portNumbers.restore(name, w.m.portNumbers.number(name))
+	}
+	for name := range w.m.lagNumbers.of {
+		fresh.m.lagNumbers.restore(name, w.m.lagNumbers.number(name))
 	}
 	for name := range w.m.switches {
 		fresh.m.switchNumbers.restore(name, w.m.switchNumbers.number(name))
@@ -148,6 +176,9 @@ func (w *world) anew(t *testing.T) string {
 	}
 	for name, p := range fresh.m.ports {
 		p.hold = w.m.ports[name].hold
+	}
+	for name, a := range fresh.m.aggregates {
+		a.group, a.adopted = w.m.aggregates[name].group.Clone(), true
 	}
 	fresh.t.touchAll(fresh.m)
 	if err := fresh.follow(); err != nil {

@@ -23,10 +23,10 @@ func unfit(l *netdev.Link) string {
 	return ""
 }
 
-// switched is the device behind a switch port, nil where it is not there or
-// cannot be one.
+// switched is the device behind a switch port or a member, nil where it is not
+// there or cannot be one.
 func (m *model) switched(p *port) *device {
-	if p == nil || p.number == 0 {
+	if p == nil || p.number == 0 || p.isAggregate() {
 		return nil
 	}
 	d := m.byName[p.cfg.Name]
@@ -36,7 +36,7 @@ func (m *model) switched(p *port) *device {
 	return d
 }
 
-// portOf is the switch port whose device has the ifindex, or nil.
+// portOf is the switch port or member whose device has the ifindex, or nil.
 func (m *model) portOf(index uint32) (*port, *device) {
 	d := m.devices[index]
 	if d == nil {
@@ -52,13 +52,44 @@ func (m *model) portOf(index uint32) (*port, *device) {
 // forwarding is whether the datapath lets frames through a port. A port
 // without hold-up stays open while its carrier is away: the kernel drops then,
 // and nothing is lost when the carrier comes back.
+//
+// An aggregate forwards while it carries traffic, and a member takes in what
+// the group lets it collect.
 func (m *model) forwarding(p *port) bool {
-	return p.cfg.Enabled && m.switched(p) != nil && (p.cfg.HoldUp == 0 || p.hold.up)
+	if a := m.aggregateOf(p); a != nil {
+		state, _ := a.group.Member(p.cfg.Name)
+		return state.Collecting && m.switched(p) != nil
+	}
+	if !p.cfg.Enabled || p.cfg.HoldUp != 0 && !p.hold.up {
+		return false
+	}
+	if p.isAggregate() {
+		return m.aggregates[p.cfg.Name].group.Up()
+	}
+	return m.switched(p) != nil
 }
 
-// oper is the status that is told of an interface that exists.
-func (m *model) oper(d *device, p *port) spec.OperStatus {
-	real := d.Oper()
+// realOper is the status of a port apart from its hold-time, and whether it is
+// there and enabled.
+func (m *model) realOper(name string, p *port) (spec.OperStatus, bool) {
+	if p.isAggregate() {
+		switch {
+		case !p.cfg.Enabled:
+			return spec.OperDown, false
+		case !m.aggregates[name].group.Up():
+			return spec.OperLowerLayerDown, true
+		}
+		return spec.OperUp, true
+	}
+	d := m.byName[name]
+	if d == nil {
+		return spec.OperNotPresent, false
+	}
+	return d.Oper(), d.AdminUp()
+}
+
+// told is the status that is told of an interface that exists.
+func told(real spec.OperStatus, p *port) spec.OperStatus {
 	if p == nil || p.hold.up == (real == spec.OperUp) {
 		return real
 	}
@@ -75,9 +106,13 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 	if d == nil && p == nil {
 		return nil
 	}
-	i := &spec.Interface{Name: name, Oper: spec.OperNotPresent, LastChange: now, Port: m.observePort(p)}
+	i := &spec.Interface{Name: name, Oper: spec.OperNotPresent, LastChange: now, Port: m.observePort(p), Member: m.observeMember(p)}
 	if p != nil {
 		i.HoldUp, i.HoldDown = p.cfg.HoldUp, p.cfg.HoldDown
+	}
+	if p.isAggregate() {
+		m.observeAggregate(i, p)
+		return i
 	}
 	if d == nil {
 		return i
@@ -87,7 +122,7 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 	if d.Loopback() {
 		i.LinkKind = "loopback"
 	}
-	i.AdminUp, i.Oper = d.AdminUp(), m.oper(d, p)
+	i.AdminUp, i.Oper = d.AdminUp(), told(d.Oper(), p)
 	i.MTU, i.MAC, i.PermanentMAC = d.MTU, d.MAC, d.PermanentMAC
 	i.SpeedMegabits, i.FullDuplex = d.speed, d.fullDuplex
 	i.CarrierTransitions = d.CarrierChanges
@@ -95,18 +130,21 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 }
 
 func (m *model) observePort(p *port) *spec.PortState {
-	if p == nil || p.number == 0 {
+	if !p.isSwitchPort() {
 		return nil
 	}
 	s := p.cfg.Switched
 	state := &spec.PortState{
 		Switch: s.Switch, Number: p.number, Mode: s.Mode, PVID: s.PVID,
 		Tagged:   m.switches[s.Switch].tagged(s),
-		AllVLANs: carriesAll(s),
+		AllVLANs: carriesAll(s), NoTeaming: s.NoTeaming,
 	}
-	if d := m.switched(p); d != nil {
+	real, _ := m.realOper(p.cfg.Name, p)
+	state.Forwarding = m.forwarding(p) && told(real, p) == spec.OperUp
+	if p.isAggregate() {
+		state.Kind = spec.KindLAG
+	} else if d := m.switched(p); d != nil {
 		state.Kind = d.PortKind()
-		state.Forwarding = m.forwarding(p) && m.oper(d, p) == spec.OperUp
 	}
 	return state
 }
@@ -119,11 +157,12 @@ func sameInterface(a, b *spec.Interface) bool {
 	x, y := *a, *b
 	x.LastChange, y.LastChange = time.Time{}, time.Time{}
 	x.Port, y.Port = nil, nil
-	if x != y || (a.Port == nil) != (b.Port == nil) {
-		return false
-	}
-	return a.Port == nil || *a.Port == *b.Port
+	x.Aggregate, y.Aggregate, x.Member, y.Member = nil, nil, nil, nil
+	return x == y && same(a.Port, b.Port) && sameAggregate(a.Aggregate, b.Aggregate) && sameMember(a.Member, b.Member)
 }
+
+// same compares what two pointers point to; nil is like nil only.
+func same[V comparable](a, b *V) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // observeSwitch builds what is told of a switch; nil where there is none. Of
 // the state before, it takes over the VLANs that were not touched.

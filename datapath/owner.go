@@ -74,10 +74,16 @@ func (d *Datapath) run() {
 	defer drain.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer d.carriers.ticker.Stop()
 	for {
+		d.watchMembers()
 		select {
 		case <-d.quit:
 			return
+		case now := <-d.carriers.ticker.C:
+			d.lookAtCarriers(now)
+		case <-d.lacp.changed:
+			d.followLACP(time.Now())
 		case request := <-d.requests:
 			request()
 		case <-d.watcher.C:
@@ -102,6 +108,9 @@ func (d *Datapath) next() time.Time {
 		if next.IsZero() || p.due.Before(next) {
 			next = p.due
 		}
+	}
+	for _, a := range d.model.aggregates {
+		next = earliest(next, a.due)
 	}
 	return next
 }
@@ -244,8 +253,11 @@ func (d *Datapath) follow(now time.Time) {
 		if err := errors.Join(d.prepare(), d.sync(nil)); err != nil {
 			d.failed(err)
 		}
+		d.noteFailovers(now)
+		d.negotiate()
 	}
 	d.publish(now)
+	d.carriers.stale = d.carriers.stale || d.model.touched.aggregates.Len() > 0
 	d.model.begin()
 }
 

@@ -76,6 +76,10 @@ func (d *Datapath) publish(now time.Time) {
 // seeInterface compares an interface with what was told of it.
 func (d *Datapath) seeInterface(name string, now time.Time, e *spec.Event) {
 	old, is := d.seen.interfaces[name], d.model.observeInterface(name, now)
+	delete(d.seen.numbers, name)
+	if p := d.model.ports[name]; p != nil && p.number != 0 {
+		d.seen.numbers[name] = p.number
+	}
 	if sameInterface(old, is) {
 		return
 	}
@@ -101,11 +105,13 @@ func (d *Datapath) warnUnfit(name string) {
 		return
 	}
 	reason := ""
-	if p.number != 0 && dev != nil {
+	if p.isAggregate() && dev != nil {
+		reason = "an aggregate has the same name"
+	} else if p.number != 0 && dev != nil {
 		reason = unfit(&dev.Link)
 	}
 	if reason != "" && reason != p.unfit {
-		d.log.Warn("an interface cannot be a switch port", "interface", name, "reason", reason)
+		d.log.Warn("an interface cannot be a switch port or member", "interface", name, "reason", reason)
 	}
 	p.unfit = reason
 }

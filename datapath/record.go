@@ -42,6 +42,7 @@ type record struct {
 	BPFFS     uint64               `json:"bpffs"`     // device of the file system with the pins
 	Ports     map[string]int       `json:"ports"`
 	Switches  map[string]int       `json:"switches"`
+	LAGs      map[string]int       `json:"lags,omitempty"`
 	Originals map[uint32]*original `json:"originals"` // by ifindex
 }
 
@@ -113,14 +114,19 @@ func (f *recordFile) save(r *record) error {
 	if err != nil {
 		return fmt.Errorf("record of the datapath: %w", err)
 	}
-	temporary := f.path + ".new"
-	if err := os.WriteFile(temporary, append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("record of the datapath: %w", err)
-	}
-	if err := os.Rename(temporary, f.path); err != nil {
+	if err := replaceFile(f.path, append(b, '\n')); err != nil {
 		return fmt.Errorf("record of the datapath: %w", err)
 	}
 	return nil
+}
+
+// replaceFile puts a whole file in the place of another, or of none.
+func replaceFile(path string, text []byte) error {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
 }
 
 // sweep deletes the records beside ours of namespaces that have nothing in the
@@ -140,15 +146,18 @@ func (f *recordFile) sweep(exists func(namespace string) bool) error {
 		if r, err := readRecord(path); err != nil || r.Boot == f.boot && r.BPFFS != f.bpffs {
 			continue
 		}
-		errs = append(errs, os.Remove(path))
+		other := *f
+		other.path = path
+		errs = append(errs, other.remove())
 	}
 	return errors.Join(errs...)
 }
 
-// remove deletes the record.
+// remove deletes the record, with what stands beside it.
 func (f *recordFile) remove() error {
-	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(f.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("record of the datapath: %w", err)
 	}
-	return nil
+	return lacpFileOf(f).remove()
 }

@@ -15,13 +15,14 @@ func (m *model) settle(now time.Time) {
 		m.touchCarriers(name)
 	}
 	for _, name := range m.touched.names.All() {
-		if p := m.ports[name]; p != nil {
+		if p := m.ports[name]; p != nil && !p.isAggregate() {
 			m.settleHold(name, p, now)
 			if p.number != 0 {
 				m.touched.ports.Add(p.number)
 			}
 		}
 	}
+	m.settleAggregates(now)
 	for _, n := range m.touched.ports.All() {
 		m.settleForwarding(n)
 	}
@@ -41,19 +42,19 @@ func (m *model) touchCarriers(name string) {
 
 // settleHold brings a port's hold-time up to a moment.
 func (m *model) settleHold(name string, p *port, now time.Time) {
-	d := m.byName[name]
-	if d == nil || !d.AdminUp() {
+	real, enabled := m.realOper(name, p)
+	if !enabled {
 		p.hold.reset(false)
 		p.due = time.Time{}
 	} else {
-		p.due = p.hold.observe(now, d.Oper() == spec.OperUp, p.cfg.HoldUp, p.cfg.HoldDown)
+		p.due = p.hold.observe(now, real == spec.OperUp, p.cfg.HoldUp, p.cfg.HoldDown)
 	}
 	delete(m.waiting, name)
 	if !p.due.IsZero() {
 		m.waiting[name] = p
 	}
-	up := d != nil && m.oper(d, p) == spec.OperUp
-	if p.up && !up && p.number != 0 {
+	up := enabled && told(real, p) == spec.OperUp
+	if p.up && !up && p.isSwitchPort() {
 		m.touched.down.Add(p.number)
 	}
 	p.up = up
@@ -63,7 +64,7 @@ func (m *model) settleHold(name string, p *port, now time.Time) {
 // sets are made.
 func (m *model) settleForwarding(n uint16) {
 	p := m.byNumber[n]
-	forwards := p != nil && m.forwarding(p)
+	forwards := p.isSwitchPort() && m.forwarding(p)
 	if forwards == m.open.Has(n) {
 		return
 	}
@@ -72,8 +73,8 @@ func (m *model) settleForwarding(n uint16) {
 	} else {
 		m.open.Add(n)
 	}
-	if p == nil {
-		return // it left its VLANs, which marked them
+	if !p.isSwitchPort() {
+		return // it left its VLANs, which marked them, or is flooded to as part of its aggregate
 	}
 	s := m.switches[p.cfg.Switched.Switch]
 	carried := namedVLANs(p.cfg.Switched)
@@ -92,6 +93,7 @@ func (m *model) touchDue(now time.Time) {
 			m.touched.names.Add(name)
 		}
 	}
+	m.dueAggregates(now)
 }
 
 // resolve finds the keys of the tables that go by filtering id.
@@ -156,6 +158,7 @@ func (m *model) removeDevice(index uint32) bool {
 	m.touchName(d.Name)
 	m.touched.links.Add(index)
 	delete(m.devices, index)
+	delete(m.silent, index)
 	delete(m.original, index)
 	if m.byName[d.Name] == d {
 		delete(m.byName, d.Name)

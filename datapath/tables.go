@@ -18,6 +18,7 @@ type tables struct {
 	switches    *reconcile.Shadow[uint16, fastpath.Switch]
 	fids        *reconcile.Shadow[fastpath.VLAN, fastpath.FID]
 	ports       *reconcile.Shadow[uint16, fastpath.Port]
+	lags        *reconcile.Shadow[uint16, fastpath.LAG]
 	flood       *reconcile.Shadow[uint16, fastpath.PortSet]
 	statics     *reconcile.Shadow[fastpath.Address, uint16]
 	numbers     *reconcile.Shadow[uint32, uint16]
@@ -36,6 +37,7 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 		switches:    reconcile.NewShadow("switch", o.Switches()),
 		fids:        reconcile.NewShadow("vlan", o.FIDs()),
 		ports:       reconcile.NewShadow("port", o.Ports()),
+		lags:        reconcile.NewShadow("lag", o.LAGs()),
 		flood:       reconcile.NewShadow("flooding", o.Flood()),
 		statics:     reconcile.NewShadow("static entry", o.Statics()),
 		numbers:     reconcile.NewShadow("port number", o.PortNumbers()),
@@ -52,7 +54,9 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 // order is the order in which the tables are brought to what is wanted: all
 // that comes and changes from the first to the last, then all that goes from
 // the last to the first. So a port is described before the program sees its
-// interface, and an interface is up after everything else and down before.
+// interface, and an interface is up after everything else and down before. A
+// member takes frames in before any leaves by it, and still does when none
+// leaves by it any more.
 func (t *tables) order(m *model) []step {
 	k := &m.touched
 	return []step{
@@ -62,6 +66,7 @@ func (t *tables) order(m *model) []step {
 		bind(t.switches, &k.switches, m.wantSwitch, nil),
 		bind(t.fids, &k.fids, m.wantFID, suspended),
 		bind(t.ports, &k.ports, m.wantPort, closed),
+		bind(t.lags, &k.lags, m.wantLAG, nil),
 		bind(t.flood, &k.flood, m.wantFlood, nil),
 		bind(t.statics, &k.addresses, m.wantStatic, nil),
 		bind(t.numbers, &k.links, m.wantNumber, nil),

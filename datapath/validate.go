@@ -50,6 +50,7 @@ func (m *model) validate(c spec.Change) error {
 			errs = append(errs, m.validateDevice(p))
 		}
 	}
+	errs = append(errs, m.validateAggregates()...)
 	for _, name := range m.touched.switchNames.All() {
 		if s := m.switches[name]; s != nil {
 			errs = append(errs, m.validateStatics(s))
@@ -67,8 +68,13 @@ func (m *model) validateDevice(p *port) error {
 	fail := func(format string, args ...any) error {
 		return &spec.Invalid{Port: p.cfg.Name, Reason: fmt.Sprintf(format, args...)}
 	}
+	if p.isAggregate() {
+		return nil // it is told to be none
+	}
 	if reason := unfit(&d.Link); reason != "" && p.cfg.Switched != nil {
 		return fail("no switch port: %s", reason)
+	} else if reason != "" && p.cfg.Member != nil {
+		return fail("no member of %s: %s", p.cfg.Member.Aggregate, reason)
 	}
 	if mtu := p.cfg.MTU; mtu != 0 && (mtu < d.MinMTU || d.MaxMTU != 0 && mtu > d.MaxMTU) {
 		return fail("mtu %d: the interface takes %d to %d", mtu, d.MinMTU, d.MaxMTU)
@@ -87,7 +93,7 @@ func (m *model) validateStatics(s *vswitch) error {
 		p := m.ports[name]
 		reason := ""
 		switch {
-		case p == nil || p.number == 0 || p.cfg.Switched.Switch != s.name:
+		case !p.isSwitchPort() || p.cfg.Switched.Switch != s.name:
 			reason = fmt.Sprintf("%s is no port of this switch", name)
 		case !s.exists.Has(key.VLAN):
 			reason = fmt.Sprintf("vlan %d is not on this switch", key.VLAN)

@@ -53,24 +53,91 @@ func (m *model) wantPort(number uint16) (fastpath.Port, bool) {
 	if p == nil {
 		return fastpath.Port{}, false
 	}
+	if p.cfg.Member != nil {
+		return m.wantMember(p)
+	}
 	cfg := p.cfg.Switched
 	s := m.switches[cfg.Switch]
 	want := fastpath.Port{
 		Switch: s.number, PVID: cfg.PVID, Tagged: s.tagged(cfg),
-		Trunk: cfg.Mode == spec.Trunk, Forwarding: m.forwarding(p), MTU: p.cfg.MTU,
+		Trunk: cfg.Mode == spec.Trunk, Forwarding: m.forwarding(p), MTU: p.cfg.MTU, NoTeaming: cfg.NoTeaming,
+	}
+	if p.isAggregate() {
+		a := m.aggregates[p.cfg.Name]
+		want.LAG, want.MTU = a.number, m.aggregateMTU(a)
+		return want, true
 	}
 	d := m.switched(p)
 	if d == nil {
 		return want, true
 	}
-	want.IfIndex = d.Index
-	// Into the namespace behind a veth frames go straight; the kernel refuses
-	// that where the other end is in our own.
-	want.Peer = d.PortKind() == spec.KindVeth && d.PeerElsewhere
+	want.IfIndex, want.Peer = d.Index, d.straight()
 	if want.MTU == 0 {
 		want.MTU = d.MTU
 	}
 	return want, true
+}
+
+// straight is whether frames go straight into the namespace behind a veth; the
+// kernel refuses that where the other end is in our own.
+func (d *device) straight() bool { return d.PortKind() == spec.KindVeth && d.PeerElsewhere }
+
+// wantMember is a member's port: it is counted by, and takes frames in for its
+// aggregate, where that is a switch port.
+func (m *model) wantMember(p *port) (fastpath.Port, bool) {
+	a := m.aggregateOf(p)
+	if a == nil || !a.port.isSwitchPort() {
+		return fastpath.Port{}, false
+	}
+	want := fastpath.Port{MemberOf: a.port.number, Forwarding: m.forwarding(p), MTU: m.aggregateMTU(a)}
+	if d := m.switched(p); d != nil {
+		want.IfIndex, want.Peer = d.Index, d.straight()
+	}
+	return want, true
+}
+
+// aggregateMTU is what the members of an aggregate all take.
+func (m *model) aggregateMTU(a *aggregate) uint32 {
+	mtu := a.port.cfg.MTU
+	if mtu != 0 {
+		return mtu
+	}
+	for _, p := range a.members {
+		if d := m.switched(p); d != nil && (mtu == 0 || d.MTU < mtu) {
+			mtu = d.MTU
+		}
+	}
+	return mtu
+}
+
+// wantLAG is an aggregate by its number: which members it has and which flows
+// leave by each.
+func (m *model) wantLAG(number uint16) (fastpath.LAG, bool) {
+	a := m.aggregateAt(number)
+	if a == nil || !a.port.isSwitchPort() {
+		return fastpath.LAG{}, false
+	}
+	cfg, table := a.port.cfg.Aggregate, a.group.Table()
+	want := fastpath.LAG{
+		Distribution: cfg.Distribution, Independent: independent(cfg),
+		FlowletGap: cfg.FlowletGap, Designated: table.Designated,
+	}
+	for i, slot := range table.Slots {
+		p := a.members[slot.Name]
+		if d := m.switched(p); d != nil {
+			want.Members[i] = fastpath.LAGMember{IfIndex: d.Index, Port: p.number, Active: slot.Usable, Peer: d.straight()}
+		}
+	}
+	for i, b := range table.Buckets {
+		want.Buckets[i] = fastpath.LAGBucket{First: b.First, Second: b.Second}
+	}
+	return want, true
+}
+
+// independent is whether the other end knows nothing of an aggregate. With one
+// active member at a time it need not, and then floods to the others as well.
+func independent(a *spec.Aggregate) bool {
+	return a.Mode == spec.SwitchIndependent || a.Mode == spec.StaticLAG && a.Distribution == spec.ActiveBackup
 }
 
 // wantFlood are the ports that a FID's frames are flooded to: its members that
@@ -105,7 +172,7 @@ func (m *model) wantStatic(a fastpath.Address) (uint16, bool) {
 		return 0, false
 	}
 	p := m.ports[name]
-	if p == nil || p.number == 0 {
+	if !p.isSwitchPort() {
 		return 0, false
 	}
 	return p.number, true
@@ -113,21 +180,30 @@ func (m *model) wantStatic(a fastpath.Address) (uint16, bool) {
 
 func (m *model) wantNumber(index uint32) (uint16, bool) {
 	p, _ := m.portOf(index)
-	if p == nil {
+	if !m.attached(p) {
 		return 0, false
 	}
 	return p.number, true
 }
 
+// attached is whether the program sees the port's frames: a member's only while
+// its aggregate is a switch port.
+func (m *model) attached(p *port) bool {
+	if a := m.aggregateOf(p); a != nil {
+		return a.port.isSwitchPort()
+	}
+	return p != nil
+}
+
 func (m *model) wantAttachment(index uint32) (fastpath.Attachment, bool) {
 	p, _ := m.portOf(index)
-	return fastpath.Attachment{Current: true}, p != nil
+	return fastpath.Attachment{Current: true}, m.attached(p)
 }
 
 // configured is what is wanted of an interface that exists, or nil.
 func (m *model) configured(index uint32) *spec.Port {
 	d := m.devices[index]
-	if d == nil {
+	if d == nil || m.ports[d.Name].isAggregate() {
 		return nil
 	}
 	return m.portConfig(d.Name)
@@ -143,10 +219,14 @@ func (m *model) wantUp(index uint32) (bool, bool) {
 
 func (m *model) wantMTU(index uint32) (uint32, bool) {
 	cfg := m.configured(index)
-	if cfg == nil || cfg.MTU == 0 {
+	if cfg == nil {
 		return 0, false
 	}
-	return cfg.MTU, true
+	mtu := cfg.MTU
+	if a := m.aggregates[memberOf(cfg)]; a != nil && a.port != nil && a.port.cfg.MTU != 0 {
+		mtu = a.port.cfg.MTU // a member's follows its aggregate's
+	}
+	return mtu, mtu != 0
 }
 
 func (m *model) wantAlias(index uint32) (string, bool) {

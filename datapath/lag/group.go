@@ -75,6 +75,7 @@ type Group struct {
 	moved [spec.LAGBuckets]string
 	table Table
 	lost  []Loss
+	asked bool // another mode was asked for: who is lost is not lost by a failure
 	up    bool
 	mixed bool
 }
@@ -94,6 +95,7 @@ type member struct {
 // that stays keeps what is remembered of it and its slot in the table.
 func (g *Group) Configure(c Config) {
 	old := g.members
+	g.asked = g.asked || c.Mode != g.cfg.Mode
 	g.cfg = c
 	g.members = make(map[string]*member, len(c.Members))
 	g.names = slices.Sorted(maps.Keys(c.Members))
@@ -151,6 +153,9 @@ func (g *Group) Advance(now time.Time) {
 	g.mixed = g.mixes()
 	g.arrange()
 	g.enact(now)
+	if g.asked {
+		g.lost, g.asked = nil, false
+	}
 	g.fill()
 }
 

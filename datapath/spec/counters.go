@@ -19,6 +19,22 @@ type Direction struct {
 	Drops [NumDropReasons]uint64
 }
 
+// Add adds the counters of another port.
+func (c *Counters) Add(o *Counters) {
+	c.In.add(&o.In)
+	c.Out.add(&o.Out)
+}
+
+func (d *Direction) add(o *Direction) {
+	d.Octets += o.Octets
+	d.Unicast += o.Unicast
+	d.Multicast += o.Multicast
+	d.Broadcast += o.Broadcast
+	for r, n := range o.Drops {
+		d.Drops[r] += n
+	}
+}
+
 // Frames is the number of frames, whatever their kind.
 func (d *Direction) Frames() uint64 { return d.Unicast + d.Multicast + d.Broadcast }
 
@@ -39,8 +55,24 @@ type LinkCounters struct {
 	OutOctets, OutFrames, OutErrors, OutDiscards                       uint64
 }
 
+// Add adds the counters of another interface.
+func (c *LinkCounters) Add(o *LinkCounters) {
+	c.InOctets += o.InOctets
+	c.InFrames += o.InFrames
+	c.InMulticast += o.InMulticast
+	c.InErrors += o.InErrors
+	c.InDiscards += o.InDiscards
+	c.InFCSErrors += o.InFCSErrors
+	c.OutOctets += o.OutOctets
+	c.OutFrames += o.OutFrames
+	c.OutErrors += o.OutErrors
+	c.OutDiscards += o.OutDiscards
+}
+
 // InterfaceCounters joins what the kernel and the datapath count of one
-// interface. Port is nil where the interface is no switch port.
+// interface. Port is nil where the interface is neither a switch port nor a
+// member of an aggregate. An aggregate has the sums over its members; its Port
+// also what members carried that have left it.
 type InterfaceCounters struct {
 	Name string
 	Link LinkCounters
