@@ -22,8 +22,12 @@ static inline void count(struct direction *d, enum cast cast, __u32 octets)
 
 static inline void count_drop(struct direction *d, enum drop_reason reason)
 {
-	if (reason < DROP_SLOTS)
-		d->drops[reason]++;
+	__u32 slot = reason;
+
+	/* The check and the use in one register: older verifiers want that. */
+	asm volatile("" : "+r"(slot));
+	if (slot < DROP_SLOTS)
+		d->drops[slot]++;
 }
 
 /* count_in notes a frame at its ingress port, and why it was dropped there. */
