@@ -174,20 +174,30 @@ func (c *client) send(ctx context.Context, frame []byte) error {
 
 func (c *client) apply(n *gpb.Notification) {
 	c.notes = append(c.notes, n)
+	above := wirePath(n.GetPrefix())
+	if n.GetAtomic() {
+		c.log = append(c.log, "whole "+above)
+		c.gone(above)
+	}
 	for _, d := range n.GetDelete() {
-		gone := wirePath(d)
+		gone := above + wirePath(d)
 		c.log = append(c.log, "-"+gone)
-		for p := range c.tree {
-			if p == gone || strings.HasPrefix(p, gone+"/") || strings.HasPrefix(p, gone+"[") || gone == "" {
-				delete(c.tree, p)
-			}
-		}
+		c.gone(gone)
 	}
 	for _, u := range n.GetUpdate() {
-		p, v := wirePath(u.GetPath()), wireValue(u.GetVal())
+		p, v := above+wirePath(u.GetPath()), wireValue(u.GetVal())
 		c.log = append(c.log, p+"="+v)
 		c.tree[p] = v
 		c.dups += u.GetDuplicates()
+	}
+}
+
+// gone forgets what is at and below a path.
+func (c *client) gone(path string) {
+	for p := range c.tree {
+		if p == path || strings.HasPrefix(p, path+"/") || strings.HasPrefix(p, path+"[") || path == "" {
+			delete(c.tree, p)
+		}
 	}
 }
 

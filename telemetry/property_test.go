@@ -71,7 +71,7 @@ func (w *world) leaf() (path, value string) {
 	eth := "/interfaces/interface[name=eth" + n + "]"
 	net := "/network-instances/network-instance[name=" + w.pick("default", "a") + "]"
 	vlan := net + "/vlans/vlan[vlan-id=1" + n + "]"
-	switch w.rand.IntN(8) {
+	switch w.rand.IntN(10) {
 	case 0:
 		return eth + w.pick("/config", "/state") + "/mtu", fmt.Sprint(w.rand.IntN(3))
 	case 1:
@@ -84,6 +84,12 @@ func (w *world) leaf() (path, value string) {
 		return net + "/config/type", w.pick("L2VSI", "DEFAULT_INSTANCE")
 	case 5:
 		return vlan + w.pick("/config", "/state") + "/name", w.pick("x", "y")
+	case 7, 8:
+		member := eth + "/team-member/state"
+		if w.rand.IntN(2) == 0 {
+			return member + "/transitions", fmt.Sprint(w.rand.IntN(3))
+		}
+		return member + w.pick("/collecting", "/distributing"), w.pick("true", "false")
 	case 6:
 		return eth + "/ethernet/switched-vlan/config/trunk-vlans", w.pick("1,2", "3", "5..7")
 	}
