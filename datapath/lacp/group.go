@@ -247,5 +247,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // due reports a timer that runs and has reached its time.
 func due(timer, now time.Time) bool { return !timer.IsZero() && !timer.After(now) }

@@ -30,7 +30,8 @@ type port struct {
 	// that the configuration sets come in actor.
 	state   uint8
 	partner spec.LACPEnd // Partner_Oper
-	ntt     bool
+	ntt     bool         // Need To Transmit
+	answer  bool         // the same, and it may wait a little
 
 	// Timers hold the time at which they expire, zero where they don't run.
 	currentWhile, waitWhile, periodic, loop time.Time
@@ -138,8 +139,8 @@ func (p *port) renew() {
 // timers yields when the port's timers expire; some may be zero or past.
 func (p *port) timers() iter.Seq[time.Time] {
 	all := []time.Time{p.currentWhile, p.waitWhile, p.periodic, p.loop, p.actorChurn.timer, p.partnerChurn.timer, p.settled}
-	if p.ntt {
-		all = append(all, p.sent.free())
+	if p.ntt || p.answer {
+		all = append(all, p.sendAt())
 	}
 	if p.mayFallBack() {
 		all = append(all, p.fallbackTime())
@@ -166,12 +167,11 @@ func (r *recent) free() time.Time {
 	return r[0].Add(FastPeriod)
 }
 
-// take uses one up, if there is one.
-func (r *recent) take(now time.Time) bool {
-	if r.free().After(now) {
-		return false
-	}
+// last is when the last one went.
+func (r *recent) last() time.Time { return r[PDUsPerSecond-1] }
+
+// add notes one that goes.
+func (r *recent) add(now time.Time) {
 	copy(r[:], r[1:])
 	r[PDUsPerSecond-1] = now
-	return true
 }

@@ -54,7 +54,7 @@ func (p *port) disable() {
 	p.rx = portDisabled
 	p.partner.State &^= Synchronization
 	p.currentWhile, p.loop, p.quiet = time.Time{}, time.Time{}, time.Time{}
-	p.ntt = false
+	p.ntt, p.answer = false, false
 	if p.fallback {
 		p.fallback, p.selected = false, unselected
 	}
@@ -116,7 +116,7 @@ func (p *port) enterCurrent(now time.Time, pdu *PDU) {
 	p.updateSelected(now, &pdu.Actor)
 	actor := p.actor()
 	if !samePort(&pdu.Partner, &actor) || (pdu.Partner.State^actor.State)&agreed != 0 {
-		p.ntt = true // update_NTT
+		p.answer = true // update_NTT
 	}
 	p.recordPDU(pdu, &actor)
 	p.rx = current
@@ -182,7 +182,8 @@ func (p *port) receivedMarker(now time.Time, b []byte) {
 		p.counters.IllegalErrors++
 	case !m.Response:
 		p.counters.MarkersIn++
-		if p.answered.take(now) {
+		if !p.answered.free().After(now) {
+			p.answered.add(now)
 			m.Response = true
 			p.counters.MarkerResponses++
 			p.group.out = append(p.group.out, Frame{Port: p.name, PDU: m.Append(nil)})

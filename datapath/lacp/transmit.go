@@ -31,17 +31,37 @@ func (p *port) wantedPeriod() time.Duration {
 	return SlowPeriod
 }
 
+// answerWait is how long a port holds back what is not urgent, in the hope that
+// it can be said together with what comes next: a port may send only a few PDUs
+// a second, and PDUs of both ends that cross each other seem to want an answer.
+const answerWait = 50 * time.Millisecond
+
 // transmit is the Transmit machine: one PDU says all that there is to say, and
 // waits where too many went within a second.
 func (p *port) transmit(now time.Time) {
 	if p.period == 0 {
-		p.ntt = false
+		p.ntt, p.answer = false, false
 	}
-	if !p.ntt || !p.sent.take(now) {
+	if !p.ntt && !p.answer || p.sendAt().After(now) {
 		return
 	}
-	p.ntt = false
+	p.sent.add(now)
+	p.ntt, p.answer = false, false
 	p.counters.Out++
 	pdu := PDU{Actor: p.actor(), Partner: p.partner}
 	p.group.out = append(p.group.out, Frame{Port: p.name, PDU: pdu.Append(nil)})
+}
+
+// sendAt is when what there is to say may go. A port that waits for others will
+// mostly be attached soon; a partner that knows the port wrongly has mostly not
+// yet seen the last PDU.
+func (p *port) sendAt() time.Time {
+	at := p.sent.free()
+	if p.ntt {
+		return at
+	}
+	if p.mux == waiting && p.selected == selected && !p.waitWhile.IsZero() {
+		at = later(at, p.waitWhile.Add(answerWait-AggregateWait))
+	}
+	return later(at, p.sent.last().Add(answerWait))
 }
