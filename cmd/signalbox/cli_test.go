@@ -66,7 +66,7 @@ func TestCompletePath(t *testing.T) {
 		{"below a key with a slash", "/interfaces/interface[name=1/2]/ho", []string{"/interfaces/interface[name=1/2]/hold-time"}},
 		{"several", "/interfaces/interface[name=*]/config/", []string{
 			"/interfaces/interface[name=*]/config/description", "/interfaces/interface[name=*]/config/enabled",
-			"/interfaces/interface[name=*]/config/mtu", "/interfaces/interface[name=*]/config/name",
+			"/interfaces/interface[name=*]/config/forwarding-viable", "/interfaces/interface[name=*]/config/mtu", "/interfaces/interface[name=*]/config/name",
 			"/interfaces/interface[name=*]/config/type",
 		}},
 		{"unknown", "/nothing/here", nil},

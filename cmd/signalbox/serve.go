@@ -74,7 +74,7 @@ func (f *serveFlags) register(c *cobra.Command) {
 }
 
 func registerStateDir(c *cobra.Command, stateDir *string) {
-	c.Flags().StringVar(stateDir, "state-dir", defaultStateDir, "`FOLDER` of the configuration and the self-made certificate")
+	c.Flags().StringVar(stateDir, "state-dir", defaultStateDir, "`FOLDER` of the configuration, the self-made certificate and the system id")
 }
 
 func registerBPFFS(c *cobra.Command, bpffs *string) {
@@ -91,7 +91,11 @@ func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	d, err := datapath.Open(ctx, datapath.Options{BPFFS: f.bpffs, Log: log})
+	id, err := server.SystemID(f.stateDir)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	d, err := datapath.Open(ctx, datapath.Options{BPFFS: f.bpffs, SystemID: id, Log: log})
 	if err != nil {
 		return stopped(ctx, errors.Join(err, s.Close()))
 	}

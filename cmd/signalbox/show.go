@@ -12,9 +12,10 @@ import (
 func showCommand(f *clientFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "Show interfaces, VLANs, addresses, counters, the configuration or its history",
+		Short: "Show interfaces, aggregates, VLANs, addresses, counters, the configuration or its history",
 	}
-	c.AddCommand(showInterfacesCommand(f), showVLANsCommand(f), showFDBCommand(f), showCountersCommand(f), showConfigCommand(f), showHistoryCommand(f))
+	c.AddCommand(showInterfacesCommand(f), showLAGCommand(f), showLACPCommand(f), showVLANsCommand(f),
+		showFDBCommand(f), showCountersCommand(f), showConfigCommand(f), showHistoryCommand(f))
 	return c
 }
 
@@ -25,6 +26,7 @@ type interfaceRow struct {
 	Oper        string `json:"oper-status"`
 	Kind        string `json:"kind,omitempty"`
 	Switch      string `json:"switch,omitempty"`
+	LAG         string `json:"aggregate-id,omitempty"` // it is a member of
 	Mode        string `json:"mode,omitempty"`
 	VLANs       string `json:"vlans,omitempty"`
 	MTU         uint64 `json:"mtu,omitempty"` // 0 where the leaf can not hold it, as of lo
@@ -42,7 +44,7 @@ func showInterfacesCommand(f *clientFlags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return f.call(cmd.Context(), func(ctx context.Context, c *element.Client) error {
 				tree, err := c.Collect(ctx, below("/interfaces/interface[name=%s]", names,
-					"state", "ethernet", "switch-port/state")...)
+					"state", "ethernet", "aggregation/switched-vlan/state", "switch-port/state")...)
 				if err != nil {
 					return err
 				}
@@ -52,7 +54,7 @@ func showInterfacesCommand(f *clientFlags) *cobra.Command {
 						rows = append(rows, row)
 					}
 				}
-				if err := allFound(names, rows, func(r interfaceRow) string { return r.Name }); err != nil {
+				if err := allFound("interface", names, rows, func(r interfaceRow) string { return r.Name }); err != nil {
 					return err
 				}
 				return printRows(cmd, f, rows, interfaceColumns(), "no interface")
@@ -70,12 +72,30 @@ func newInterfaceRow(e *element.Tree) interfaceRow {
 		Oper:        e.Text("state/oper-status"),
 		Kind:        e.Text("switch-port/state/kind"),
 		Switch:      e.Text("switch-port/state/switch"),
-		Mode:        e.Text("ethernet/switched-vlan/state/interface-mode"),
+		LAG:         e.Text("ethernet/state/aggregate-id"),
+		Mode:        switchedVLAN(e).Text("interface-mode"),
 		VLANs:       carried(e),
 		MTU:         e.Uint("state/mtu"),
 		MAC:         e.Text("ethernet/state/mac-address"),
 		Description: e.Text("state/description"),
 	}
+}
+
+// mode is that of a port, and of a member the aggregate that is one.
+func (r interfaceRow) mode() string {
+	if r.LAG != "" {
+		return "in " + r.LAG
+	}
+	return r.Mode
+}
+
+// switchedVLAN is the state of a port's VLANs, which an aggregate has in a place
+// of its own; nil for what is no port.
+func switchedVLAN(e *element.Tree) *element.Tree {
+	if s := e.At("aggregation/switched-vlan/state"); s != nil {
+		return s
+	}
+	return e.At("ethernet/switched-vlan/state")
 }
 
 // carried writes the VLANs of a port: "10", "20,30..40 (native 10)", "all".
@@ -84,7 +104,7 @@ func carried(e *element.Tree) string {
 	if e.True("switch-port/state/all-vlans") {
 		vlans = "all"
 	}
-	if native := e.Text("ethernet/switched-vlan/state/native-vlan"); native != "" {
+	if native := switchedVLAN(e).Text("native-vlan"); native != "" {
 		vlans += fmt.Sprintf(" (native %s)", native)
 	}
 	return vlans
@@ -97,7 +117,7 @@ func interfaceColumns() []column[interfaceRow] {
 		{title: "oper", value: func(r interfaceRow) any { return status(r.Oper, "UP") }},
 		{title: "kind", value: func(r interfaceRow) any { return r.Kind }},
 		{title: "switch", value: func(r interfaceRow) any { return r.Switch }},
-		{title: "mode", value: func(r interfaceRow) any { return r.Mode }},
+		{title: "mode", value: func(r interfaceRow) any { return r.mode() }},
 		{title: "vlans", value: func(r interfaceRow) any { return r.VLANs }},
 		{title: "mtu", value: func(r interfaceRow) any { return present(r.MTU) }, right: true},
 		{title: "mac address", value: func(r interfaceRow) any { return r.MAC }},
@@ -165,7 +185,7 @@ func below(format string, names []string, parts ...string) []string {
 }
 
 // allFound is an error where a name that was asked for has no row.
-func allFound[R any](names []string, rows []R, nameOf func(R) string) error {
+func allFound[R any](what string, names []string, rows []R, nameOf func(R) string) error {
 	have := map[string]bool{}
 	for _, r := range rows {
 		have[nameOf(r)] = true
@@ -177,7 +197,7 @@ func allFound[R any](names []string, rows []R, nameOf func(R) string) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("no interface %s", strings.Join(missing, ", "))
+		return fmt.Errorf("no %s %s", what, strings.Join(missing, ", "))
 	}
 	return nil
 }

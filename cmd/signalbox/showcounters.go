@@ -64,7 +64,7 @@ func showCounters(ctx context.Context, cmd *cobra.Command, f *clientFlags, c *el
 			OutPkts: n.Uint("out-pkts"), OutOctets: n.Uint("out-octets"), OutDiscards: n.Uint("out-discards"), OutErrors: n.Uint("out-errors"),
 		})
 	}
-	if err := allFound(names, rows, func(r counterRow) string { return r.Name }); err != nil {
+	if err := allFound("interface", names, rows, func(r counterRow) string { return r.Name }); err != nil {
 		return err
 	}
 	return printRows(cmd, f, rows, []column[counterRow]{
