@@ -31,6 +31,7 @@ func rooms() []room {
 		{"gen/bpf", nil},
 		{"datapath/spec", nil},
 		{"datapath/reconcile", nil},
+		{"datapath/lldp", nil},
 		{"datapath/fastpath", []string{"datapath/spec", "datapath/reconcile", "gen/bpf"}},
 		{"datapath/netdev", []string{"datapath/spec", "datapath/reconcile"}},
 		{"datapath/lag", []string{"datapath/spec"}},
