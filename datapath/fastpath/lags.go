@@ -106,6 +106,11 @@ func (t LAGs) Put(number uint16, l LAG) error {
 	table, old := &v.Table[next], &v.Table[next^1]
 	fillTable(table, old, &l)
 	table.Changed = now
+	if table.Distribution != old.Distribution { // its buckets have no members yet
+		for b := range t.o.pauses.values[number] {
+			storeWord(&t.o.pauses.values[number][b], bpf.SwitchLagPause{})
+		}
+	}
 	atomic.StoreUint32(&v.Current, next)
 	if table.Distribution != old.Distribution {
 		t.o.newGeneration() // flows hold their bucket, or that they have none

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
+	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/bpf"
 )
 
@@ -58,6 +59,7 @@ type memory struct {
 	fdb      array[bpf.SwitchFdbBucket]
 	globals  array[bpf.SwitchGlobal]
 	lags     array[bpf.SwitchLag]
+	pauses   array[[spec.LAGBuckets]bpf.SwitchLagPause]
 	carriers array[bpf.SwitchCarrier]
 }
 
@@ -216,11 +218,11 @@ func (o *Objects) Close() error {
 
 func (m *memory) close() error {
 	return errors.Join(m.index.close(), m.ports.close(), m.switches.close(), m.fids.close(),
-		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.carriers.close())
+		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.pauses.close(), m.carriers.close())
 }
 
 func (m *memory) open(maps map[string]*ebpf.Map) error {
-	var errs [9]error
+	var errs [10]error
 	m.index, errs[0] = mapArray[bpf.SwitchPortSet](maps[bpf.SwitchMapPortOfIfindex])
 	m.ports, errs[1] = mapArray[bpf.SwitchPort](maps[bpf.SwitchMapPorts])
 	m.switches, errs[2] = mapArray[bpf.SwitchVswitch](maps[bpf.SwitchMapSwitches])
@@ -230,6 +232,7 @@ func (m *memory) open(maps map[string]*ebpf.Map) error {
 	m.globals, errs[6] = mapArray[bpf.SwitchGlobal](maps[globals])
 	m.lags, errs[7] = mapArray[bpf.SwitchLag](maps[bpf.SwitchMapLags])
 	m.carriers, errs[8] = mapArray[bpf.SwitchCarrier](maps[bpf.SwitchMapCarriers])
+	m.pauses, errs[9] = mapArray[[spec.LAGBuckets]bpf.SwitchLagPause](maps[bpf.SwitchMapLagPauses])
 	return errors.Join(errs[:]...)
 }
 
