@@ -30,9 +30,10 @@ type PDU struct {
 	// it what is enabled, as the bits of 802.1AB, 8.5.8.1.
 	HasCapabilities       bool
 	Capabilities, Enabled uint16
-	Management            []Management
-	Custom                []Custom
-	// Unknown counts TLVs of reserved types.
+	// Management has the IP addresses; those of other families count as unknown.
+	Management []Management
+	Custom     []Custom
+	// Unknown counts TLVs that are of reserved types, or wrong by themselves.
 	Unknown int
 }
 
@@ -72,7 +73,7 @@ const (
 
 // Management is an address the system is managed at.
 type Management struct {
-	Address netip.Addr // zero where it is of another family
+	Address netip.Addr
 	// Interface is the number of the interface, IfIndex by its subtype 2.
 	InterfaceSubtype uint8
 	Interface        uint32
@@ -275,10 +276,9 @@ func parseManagement(value []byte) (m Management, ok bool) {
 		return m, false
 	}
 	family, address, rest := value[1], value[2:1+n], value[1+n:]
-	if family == managementIPv4 || family == managementIPv6 {
-		if m.Address, ok = netip.AddrFromSlice(address); !ok {
-			return m, false
-		}
+	m.Address, ok = netip.AddrFromSlice(address)
+	if !ok || family != managementIPv4 && family != managementIPv6 || m.Address.Is4() != (family == managementIPv4) {
+		return m, false
 	}
 	m.InterfaceSubtype, m.Interface = rest[0], binary.BigEndian.Uint32(rest[1:])
 	return m, true
