@@ -15,7 +15,7 @@ func fullAggregate(mode spec.AggregateMode) *spec.Interface {
 	settings := spec.NewAggregate(mode)
 	settings.Primary, settings.UpDelay, settings.DownDelay = "m1", 2*time.Second, 3*time.Millisecond
 	i := &spec.Interface{
-		Name: "bond1", Present: true, AdminUp: true, Oper: spec.OperUp,
+		Name: "bond1", Present: true, AdminUp: true, Oper: spec.OperUp, SpeedMegabits: 20000, FullDuplex: true,
 		Port: &spec.PortState{Switch: "red", Number: 9, Kind: spec.KindLAG, Mode: spec.Trunk, PVID: 5, Tagged: vlans(10), Forwarding: true},
 		Aggregate: &spec.AggregateState{
 			Number: 3, Mode: mode, Distribution: settings.Distribution, MinLinks: 1, Settings: settings,

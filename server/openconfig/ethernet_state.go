@@ -11,7 +11,7 @@ import (
 func ethernetState(r *Row, i *spec.Interface) {
 	r.put(ocpath.InterfacesInterfaceEthernetStateMacAddress, macValue(i.MAC))
 	r.put(ocpath.InterfacesInterfaceEthernetStateHwMacAddress, macValue(i.PermanentMAC))
-	if i.SpeedMegabits == 0 { // the driver tells neither
+	if i.SpeedMegabits == 0 || i.Aggregate != nil { // the driver tells neither; an aggregate has lag-speed
 		return
 	}
 	r.name(ocpath.InterfacesInterfaceEthernetStateNegotiatedPortSpeed, portSpeed(i.SpeedMegabits))
