@@ -45,7 +45,8 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, string(want))
+			p := &player{t: t, now: epoch(), shown: map[string]string{}}
+			got := p.play(string(want))
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -88,13 +89,14 @@ type player struct {
 	now   time.Time
 	shown map[string]string // what was last said of each port
 	out   strings.Builder
+	sent  *[][]byte // all PDUs, nil for who doesn't want them
 }
 
 // epoch is when each script begins.
 func epoch() time.Time { return time.Unix(1e9, 0).UTC() }
 
-func play(t *testing.T, script string) string {
-	p := &player{t: t, now: epoch(), shown: map[string]string{}}
+// play returns the script with what happened.
+func (p *player) play(script string) string {
 	p.group = New(p.config(words{}))
 	for line := range strings.Lines(script) {
 		if strings.HasPrefix(line, " ") {
@@ -253,6 +255,9 @@ func (p *player) restart(w words) {
 func (p *player) show() {
 	at := p.now.Sub(epoch())
 	for _, f := range p.group.Outbox() {
+		if p.sent != nil {
+			*p.sent = append(*p.sent, f.PDU)
+		}
 		if m, err := ParseMarker(f.PDU); err == nil {
 			fmt.Fprintf(&p.out, "  %v %s sends %+v\n", at, f.Port, m)
 			continue

@@ -190,6 +190,7 @@ func TestAnnounce(t *testing.T) {
 		t.Fatalf("announced %d: %v", n, err)
 	}
 	t.Logf("1,000 addresses announced in %v", time.Since(begin))
+	var frames [][]byte
 	for _, a := range addresses {
 		mac := string(a.MAC[:])
 		want := "\xff\xff\xff\xff\xff\xff" + mac
@@ -201,7 +202,17 @@ func TestAnnounce(t *testing.T) {
 		if !bytes.HasPrefix(got, []byte(want)) || len(got) < 60 {
 			t.Fatalf("announced %x, want %x", got, want)
 		}
+		frames = append(frames, bytes.Clone(got))
 	}
+	t.Run("tshark", func(t *testing.T) {
+		tshark := lab.Wireshark(t, frames)
+		for _, line := range tshark("_ws.expert or _ws.malformed or _ws.short") {
+			t.Errorf("tshark complains: %s", line)
+		}
+		if n := len(tshark("arp.opcode == 3 and arp.src.hw_mac == arp.dst.hw_mac and eth.src == arp.src.hw_mac")); n != len(frames) {
+			t.Errorf("tshark reads %d of %d announcements", n, len(frames))
+		}
+	})
 }
 
 func TestAnnounceTellsWhatFailed(t *testing.T) {
