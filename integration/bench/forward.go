@@ -58,6 +58,7 @@ func ns(v float64) string { return fmt.Sprintf("%.0f ns", v) }
 // way is one way to join two hosts, ready to be measured.
 type way struct {
 	name string
+	// join joins the hosts' ports; nil stands for a cable between the hosts.
 	join func(*pair) error
 }
 
@@ -70,6 +71,54 @@ func (b *bench) ways(ctx context.Context) []way {
 		}},
 		{"bridge", (*pair).bridged},
 	}
+}
+
+// direct is the way without anything between the hosts.
+func direct() way { return way{"direct", nil} }
+
+// setting is a pair of hosts for each way.
+type setting []*pair
+
+// lay makes and joins the hosts for each way, and prepares what is measured.
+func lay(ways []way, prepare func(way, *pair) error) (s setting, err error) {
+	for _, w := range ways {
+		make := newPair
+		if w.join == nil {
+			make = newDirect
+		}
+		p, err := make()
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		s = append(s, p)
+		if w.join != nil {
+			err = w.join(p)
+		}
+		if err == nil {
+			err = prepare(w, p)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", w.name, err), s.close())
+		}
+	}
+	return s, nil
+}
+
+func (s setting) close() (err error) {
+	for _, p := range s {
+		err = errors.Join(err, p.close())
+	}
+	return err
+}
+
+// arrived is an error where a way lost frames, or sent some twice.
+func (s setting) arrived(ways []way) (err error) {
+	for i, p := range s {
+		if lost := p.arrived(); lost != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", ways[i].name, lost))
+		}
+	}
+	return err
 }
 
 // forward measures 64-byte frames (60 and the FCS) across the switch.
@@ -87,21 +136,10 @@ func (b *bench) forward(ctx context.Context) error {
 // any socket buffer. It measures one flow and spread flows.
 func (b *bench) forwardNIC(ctx context.Context) (err error) {
 	var arms []arm
-	var pairs []*pair
-	defer func() {
-		for _, p := range pairs {
-			err = errors.Join(err, p.close())
-		}
-	}()
 	ways := b.ways(ctx)
-	for _, w := range ways {
-		p, err := newPair()
-		if err != nil {
+	pairs, err := lay(ways, func(w way, p *pair) error {
+		if err := errors.Join(traffic.GRO(p.sw, "a", true), p.learn(spread), p.sink()); err != nil {
 			return err
-		}
-		pairs = append(pairs, p)
-		if err := errors.Join(traffic.GRO(p.sw, "a", true), w.join(p), p.learn(spread), p.sink()); err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
 		}
 		if p.element != nil { // each destination is known: nothing is flooded
 			const entries = "/network-instances/network-instance[name=default]/fdb/state/dynamic-entries"
@@ -121,67 +159,49 @@ func (b *bench) forwardNIC(ctx context.Context) (err error) {
 			p.source(g)
 			arms = append(arms, arm{w.name + kind.name, func() (float64, error) { return g.Measure(0, b.window) }})
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, pairs.close()) }()
 	m, err := b.turns(ctx, arms)
 	if err != nil {
 		return err
 	}
-	for i, p := range pairs {
-		if err := p.arrived(); err != nil {
-			return fmt.Errorf("%s: %w", ways[i].name, err)
-		}
-	}
 	b.beside("NIC → veth, 64 octets", m, "", "≤ 1.10×", "≤ 0.45×")
 	b.beside(fmt.Sprintf("NIC → veth, 64 octets, %d random destinations", spread), m, ", flows", "–", "–")
-	return nil
+	return pairs.arrived(ways)
 }
 
 // forwardVeth has frames come in as a container's do.
 func (b *bench) forwardVeth(ctx context.Context) (err error) {
 	var arms []arm
-	var pairs []*pair
-	defer func() {
-		for _, p := range pairs {
-			err = errors.Join(err, p.close())
-		}
-	}()
-	ways := append(b.ways(ctx), way{"direct", nil})
-	for _, w := range ways {
-		make := newPair
-		if w.join == nil {
-			make = newDirect
-		}
-		p, err := make()
-		if err != nil {
-			return err
-		}
-		pairs = append(pairs, p)
+	ways := append(b.ways(ctx), direct())
+	pairs, err := lay(ways, func(w way, p *pair) error {
 		if w.join != nil {
-			if err := errors.Join(w.join(p), p.learn(0)); err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
+			if err := p.learn(0); err != nil {
+				return err
 			}
 		}
 		g, err := p.hostGenerator()
 		if err != nil {
 			return err
 		}
-		if err := p.sink(); err != nil {
-			return err
-		}
 		arms = append(arms, arm{w.name, func() (float64, error) { return g.Measure(0, b.window) }})
+		return p.sink()
+	})
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, pairs.close()) }()
 	m, err := b.turns(ctx, arms)
 	if err != nil {
 		return err
 	}
-	for i, p := range pairs {
-		if err := p.arrived(); err != nil {
-			return fmt.Errorf("%s: %w", ways[i].name, err)
-		}
-	}
 	b.beside("veth → veth, 64 octets", m, "", "–", "–")
 	b.add(row{"veth → veth, 64 octets, whole way", ns(m["signalbox"]), "direct veth " + ns(m["direct"]), ratio(m["signalbox"], m["direct"]), "–"})
-	return nil
+	return pairs.arrived(ways)
 }
 
 // beside adds the two lines that compare with bare redirect_peer and the bridge.
@@ -207,36 +227,16 @@ func (p *pair) hostGenerator() (*traffic.Generator, error) {
 
 // tcp measures TCP between containers: round trips and a stream.
 func (b *bench) tcp(ctx context.Context) (err error) {
-	var pairs []*pair
-	defer func() {
-		for _, p := range pairs {
-			err = errors.Join(err, p.close())
-		}
-	}()
 	var trips, streams []arm
-	for _, w := range append(b.ways(ctx), way{"direct", nil}) {
-		make := newPair
-		if w.join == nil {
-			make = newDirect
-		}
-		p, err := make()
-		if err != nil {
-			return err
-		}
-		pairs = append(pairs, p)
-		if w.join != nil {
-			if err := w.join(p); err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
-			}
-		}
+	pairs, err := lay(append(b.ways(ctx), direct()), func(w way, p *pair) error {
 		trip, err := traffic.Dial(p.a, p.b, netip.MustParseAddrPort("10.9.0.2:7777"), traffic.Echo, 1)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			return err
 		}
 		p.defers(trip.Close)
 		stream, err := traffic.Dial(p.a, p.b, netip.MustParseAddrPort("10.9.0.2:7778"), traffic.Discard, 0)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			return err
 		}
 		p.defers(stream.Close)
 		trips = append(trips, arm{w.name, func() (float64, error) {
@@ -247,7 +247,12 @@ func (b *bench) tcp(ctx context.Context) (err error) {
 			rate, err := stream.Stream(0, b.window)
 			return rate / 1e9, err
 		}})
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, pairs.close()) }()
 	m, err := b.turns(ctx, trips)
 	if err != nil {
 		return fmt.Errorf("round trip: %w", err)

@@ -22,6 +22,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == writerCommand {
+		if err := runWriter(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench writer:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -33,7 +40,10 @@ type bench struct {
 	binary string
 	window time.Duration // of one turn
 	rounds int           // turns of each arm
-	rows   []row
+	only   []string      // the groups to measure; empty for all
+	// stallTime is how long a subscriber takes nothing.
+	stallTime time.Duration
+	rows      []row
 }
 
 // row is a line of the table.
@@ -53,8 +63,28 @@ func parts() []part {
 		{"forward", (*bench).forward},
 		{"tcp", (*bench).tcp},
 		{"manage", (*bench).manage},
-		{"start", (*bench).start},
 	}
+}
+
+// wants reports whether any of the groups is to be measured.
+func (b *bench) wants(groups ...string) bool {
+	return len(b.only) == 0 || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(b.only, g) })
+}
+
+// say tells who waits what is being done.
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", args...) }
+
+// groups are the names of all that can be measured by itself.
+func groups() []string {
+	var names []string
+	for _, p := range parts() {
+		if p.name == "manage" {
+			names = append(names, managed()...)
+		} else {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 func run(ctx context.Context, args []string) error {
@@ -63,23 +93,42 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&b.binary, "element", "bin/signalbox", "the element's program")
 	flags.DurationVar(&b.window, "window", 200*time.Millisecond, "time of one turn")
 	flags.IntVar(&b.rounds, "rounds", 15, "turns of each arm")
-	only := flags.String("only", "", "comma-separated `parts`: program, forward, tcp, manage, start")
+	flags.DurationVar(&b.stallTime, "stall", time.Minute, "how long a subscriber takes nothing")
+	only := flags.String("run", "", "comma-separated `groups` to measure, of "+strings.Join(groups(), ", "))
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := b.choose(*only); err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("the benchmark makes network namespaces and loads eBPF programs: run it as root, as in \"sudo make bench\"")
 	}
 	for _, p := range parts() {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
+		if !b.wants(p.name) && p.name != "manage" {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s …\n", p.name)
 		if err := p.do(b, ctx); err != nil {
+			b.print() // what there is
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	b.print()
+	return nil
+}
+
+// choose takes the groups to measure.
+func (b *bench) choose(only string) error {
+	if only == "" {
+		return nil
+	}
+	b.only = strings.Split(only, ",")
+	for _, name := range b.only {
+		if !slices.Contains(groups(), name) {
+			return fmt.Errorf("there is no group %q: want some of %s", name, strings.Join(groups(), ", "))
+		}
+	}
 	return nil
 }
 

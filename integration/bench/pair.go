@@ -32,23 +32,32 @@ type pair struct {
 
 // newPair makes the hosts, their ports and the neighbours' entries.
 func newPair() (*pair, error) {
-	p := &pair{}
-	for _, n := range []**topology.Namespace{&p.a, &p.b, &p.sw} {
-		made, err := topology.New()
-		if err != nil {
-			return nil, errors.Join(err, p.close())
+	return newHosts(func(p *pair) error {
+		var err error
+		if p.sw, err = p.namespace(); err != nil {
+			return err
 		}
-		*n = made
-		p.defers(made.Close)
+		return errors.Join(
+			topology.Cable(p.endA(), topology.End{Namespace: p.sw, Name: "a"}),
+			topology.Cable(p.endB(), topology.End{Namespace: p.sw, Name: "b"}))
+	})
+}
+
+// newDirect makes two hosts with one cable between them.
+func newDirect() (*pair, error) {
+	return newHosts(func(p *pair) error { return topology.Cable(p.endA(), p.endB()) })
+}
+
+// newHosts makes two hosts, lays the cables and enters the neighbours.
+func newHosts(cables func(*pair) error) (*pair, error) {
+	p := &pair{}
+	var err error
+	if p.a, err = p.namespace(); err == nil {
+		p.b, err = p.namespace()
 	}
-	err := errors.Join(
-		topology.Cable(
-			topology.End{Namespace: p.a, Name: "eth0", MAC: traffic.MAC(macA), Address: netip.MustParsePrefix("10.9.0.1/24")},
-			topology.End{Namespace: p.sw, Name: "a"}),
-		topology.Cable(
-			topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")},
-			topology.End{Namespace: p.sw, Name: "b"}),
-	)
+	if err == nil {
+		err = cables(p)
+	}
 	if err == nil {
 		err = p.neighbours()
 	}
@@ -58,27 +67,21 @@ func newPair() (*pair, error) {
 	return p, nil
 }
 
-// newDirect makes two hosts with one cable between them.
-func newDirect() (*pair, error) {
-	p := &pair{}
-	for _, n := range []**topology.Namespace{&p.a, &p.b} {
-		made, err := topology.New()
-		if err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		*n = made
-		p.defers(made.Close)
-	}
-	err := topology.Cable(
-		topology.End{Namespace: p.a, Name: "eth0", MAC: traffic.MAC(macA), Address: netip.MustParsePrefix("10.9.0.1/24")},
-		topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")})
+// namespace makes one that ends with the pair.
+func (p *pair) namespace() (*topology.Namespace, error) {
+	n, err := topology.New()
 	if err == nil {
-		err = p.neighbours()
+		p.defers(n.Close)
 	}
-	if err != nil {
-		return nil, errors.Join(err, p.close())
-	}
-	return p, nil
+	return n, err
+}
+
+func (p *pair) endA() topology.End {
+	return topology.End{Namespace: p.a, Name: "eth0", MAC: traffic.MAC(macA), Address: netip.MustParsePrefix("10.9.0.1/24")}
+}
+
+func (p *pair) endB() topology.End {
+	return topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")}
 }
 
 func (p *pair) neighbours() error {
