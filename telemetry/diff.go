@@ -8,8 +8,8 @@ import (
 )
 
 // changes is what a finished transaction altered in the end: first what went,
-// each subtree once, then the new values.
-func (t *tx) changes() []*change {
+// each subtree once, then the new values; and what undoes it.
+func (t *tx) changes() ([]*change, []undo) {
 	t.prune()
 	pairs, gone := t.settle()
 	d := newDiff(t, gone)
@@ -26,7 +26,7 @@ func (t *tx) changes() []*change {
 	for _, p := range pairs {
 		d.updates(p)
 	}
-	return append(d.out, d.wholes...)
+	return append(d.out, d.wholes...), t.undo(pairs, gone)
 }
 
 // settle pairs what was with what is: entries that went and came back in the

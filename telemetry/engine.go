@@ -31,6 +31,9 @@ type Options struct {
 	// GetBytes bounds the answer to one Get, in octets of protobuf: it is built
 	// as a whole in memory. A larger one is ErrTooLarge. Default 64 MiB.
 	GetBytes int
+	// HistoryBytes bounds what is kept for the history extension, in octets of
+	// memory. Default 16 MiB, which is about 30,000 changes of a leaf.
+	HistoryBytes int
 	// FrameBytes is the size that one SubscribeResponse is meant to have; only
 	// a single larger value makes it larger. Default 64 KiB.
 	FrameBytes int
@@ -59,6 +62,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.BurstBytes, 4*o.QueueBytes)
 	setDefault(&o.StallTime, time.Second)
 	setDefault(&o.GetBytes, 64<<20)
+	setDefault(&o.HistoryBytes, 16<<20)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)
@@ -108,6 +112,8 @@ type Engine struct {
 	recorders map[*recorder]struct{}
 	told      map[string]struct{} // entries told to be gone before their source said so, by name
 
+	history history // guarded by mu
+
 	samplers samplers
 
 	subscriptions subscriptions
@@ -139,6 +145,7 @@ func New(opts Options) *Engine {
 		told:          map[string]struct{}{},
 		subscriptions: subscriptions{open: map[uint64]*Subscription{}},
 	}
+	e.history = history{limit: e.opts.HistoryBytes, since: time.Now().UnixNano()}
 	e.tree.Store(emptySnapshot())
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
@@ -200,10 +207,11 @@ func (e *Engine) Publish(b Batch) {
 	for _, u := range b.Updates {
 		t.set(u)
 	}
-	changes := t.changes()
+	changes, undo := t.changes()
 	if len(changes) == 0 {
 		return
 	}
+	e.history.add(t, changes, undo)
 	e.tree.Store(&snapshot{t.root, t.seq})
 	e.spread(changes)
 	e.restoreAll(e.orphans(changes))

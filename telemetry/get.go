@@ -43,7 +43,7 @@ func (e *Engine) GetWithin(ctx context.Context, req *gpb.GetRequest, limit *sche
 	defer cancel(nil)
 	defer context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })()
 
-	if err := extensions(req.GetExtension()); err != nil {
+	if err := noHistory(req.GetExtension()); err != nil {
 		return nil, err
 	}
 	if commits, err := configOnly(req.GetExtension()); commits || err != nil {

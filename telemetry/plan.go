@@ -18,6 +18,7 @@ type plan struct {
 	mode        gpb.SubscriptionList_Mode
 	commits     bool // the end of each commit is told
 	updatesOnly bool
+	past        *past // nil: of now
 	// tree and reads are what the client starts with, and is sent at each poll:
 	// published leaves, and leaves read straight from sources.
 	tree  schema.Pattern
@@ -53,9 +54,6 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 	if len(list.GetSubscription()) == 0 {
 		return nil, fmt.Errorf("a SubscriptionList without subscriptions: %w", schema.ErrInvalid)
 	}
-	if err := extensions(req.GetExtension()); err != nil {
-		return nil, err
-	}
 	enc, err := schema.EncodingOf(list.GetEncoding())
 	if err != nil {
 		return nil, err
@@ -68,6 +66,13 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 	if err != nil {
 		return nil, err
 	}
+	then, err := historyOf(req.GetExtension(), list.GetMode())
+	if err != nil {
+		return nil, err
+	}
+	if commits && then != nil {
+		return nil, fmt.Errorf("the config subscription extension together with the history extension: %w", schema.ErrUnimplemented)
+	}
 	if commits {
 		served := keep
 		keep = func(n *ocpath.Node) bool { return n.Config && !e.shapes[n.ID].isKey && served(n) }
@@ -77,18 +82,26 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes, list.GetAllowAggregation()},
 		mode:        list.GetMode(),
 		updatesOnly: list.GetUpdatesOnly(),
+		past:        then,
 	}
 	patterns, order, err := e.patterns(ctx, req, limit)
 	if err != nil {
 		return nil, err
 	}
+	var all schema.Pattern
 	for _, m := range order {
 		pattern := schema.Union(patterns[m]...).Depth(depth(req.GetExtension())).Only(keep).Within(limit)
-		if p.mode == gpb.SubscriptionList_STREAM {
+		switch {
+		case then != nil:
+			all = schema.Union(all, pattern)
+		case p.mode == gpb.SubscriptionList_STREAM:
 			e.stream(p, m, pattern)
-		} else {
+		default:
 			e.snapshot(p, pattern)
 		}
+	}
+	if then != nil {
+		return p, e.recall(p, all)
 	}
 	return p, nil
 }
@@ -175,17 +188,6 @@ func (e *Engine) interval(name string, nanoseconds uint64) (time.Duration, error
 		return 0, fmt.Errorf("%s of %v: the shortest that is served is %v: %w", name, d, e.opts.MinInterval, schema.ErrInvalid)
 	}
 	return d, nil
-}
-
-// extensions refuses those that would change the answer and are not served.
-func extensions(all []*gnmi_ext.Extension) error {
-	for _, x := range all {
-		switch x.GetExt().(type) {
-		case *gnmi_ext.Extension_History:
-			return fmt.Errorf("the history extension: %w", schema.ErrUnimplemented)
-		}
-	}
-	return nil
 }
 
 // depth is the level of the depth extension; 0 where there is none.

@@ -15,6 +15,9 @@ import (
 // errEnded stops what still runs of a subscription whose Subscribe returned.
 var errEnded = errors.New("the subscription ended")
 
+// errRangeOver ends a subscription to a range of time that is over.
+var errRangeOver = errors.New("the range is over")
+
 // Subscribe serves one RPC: it returns nil when a ONCE is complete or the
 // client of a POLL is done, and else why it ended. The request is the RPC's
 // first one. Each value on polls is a poll of the client; it is closed when the
@@ -123,6 +126,9 @@ func (s *session) end() (sending bool) {
 }
 
 func (s *session) run(ctx context.Context) error {
+	if s.plan.past != nil {
+		return s.past(ctx)
+	}
 	switch s.plan.mode {
 	case gpb.SubscriptionList_ONCE:
 		return s.once(ctx, s.plan.updatesOnly)
@@ -231,6 +237,9 @@ func (s *session) drain() error {
 			return nil
 		}
 		var p packet
+		if s.plan.past != nil && b.time >= s.plan.past.to {
+			continue
+		}
 		if b.sample != nil {
 			p = b.sample.repeated(b.duplicates)
 		} else {

@@ -66,6 +66,7 @@ func table() []row {
 		{is(access.ErrChanged), codes.Unavailable},
 		{is(telemetry.ErrTooLarge), codes.ResourceExhausted},
 		{is(telemetry.ErrSlowReader), codes.ResourceExhausted},
+		{is(telemetry.ErrNotKept), codes.OutOfRange},
 		{is(telemetry.ErrClosed), codes.Unavailable},
 		{is(context.DeadlineExceeded), codes.DeadlineExceeded},
 		{is(context.Canceled), codes.Canceled},

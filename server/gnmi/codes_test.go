@@ -58,6 +58,7 @@ func TestG16_Codes(t *testing.T) {
 		{"nothing there", fmt.Errorf("/system: %w", telemetry.ErrNotFound), codes.NotFound, nil},
 		{"answer too large", fmt.Errorf("get: %w", telemetry.ErrTooLarge), codes.ResourceExhausted, nil},
 		{"slow reader", telemetry.ErrSlowReader, codes.ResourceExhausted, nil},
+		{"G35 not kept", telemetry.ErrNotKept, codes.OutOfRange, nil},
 		{"closing", telemetry.ErrClosed, codes.Unavailable, nil},
 		{"deadline", context.DeadlineExceeded, codes.DeadlineExceeded, nil},
 		{"cancelled", context.Canceled, codes.Canceled, nil},
@@ -92,7 +93,7 @@ func TestG16_Codes(t *testing.T) {
 // TestG16_EveryRow proves that the test above has an error for each row of the
 // table, and that each row is reached.
 func TestG16_EveryRow(t *testing.T) {
-	errs := []error{schema.ErrInvalid, schema.ErrUnimplemented, telemetry.ErrNotFound, telemetry.ErrSlowReader,
+	errs := []error{schema.ErrInvalid, schema.ErrUnimplemented, telemetry.ErrNotFound, telemetry.ErrSlowReader, telemetry.ErrNotKept,
 		telemetry.ErrClosed, telemetry.ErrTooLarge, context.DeadlineExceeded, context.Canceled, telemetry.ErrForbidden, access.ErrForbidden,
 		access.ErrUnauthenticated, access.ErrThrottled, access.ErrUnusable, access.ErrChanged}
 	for k := openconfig.Internal; k <= openconfig.Denied; k++ {

@@ -88,6 +88,7 @@ func TestG1_Capabilities(t *testing.T) {
 		Extension: []*gpbext.Extension{
 			{Ext: &gpbext.Extension_MasterArbitration{MasterArbitration: &gpbext.MasterArbitration{}}},
 			{Ext: &gpbext.Extension_Commit{Commit: &gpbext.Commit{}}},
+			{Ext: &gpbext.Extension_History{History: &gpbext.History{}}},
 			{Ext: &gpbext.Extension_Depth{Depth: &gpbext.Depth{}}},
 			{Ext: &gpbext.Extension_ConfigSubscription{ConfigSubscription: &gpbext.ConfigSubscription{}}},
 		},
