@@ -24,7 +24,7 @@ func TestServedDataIsValid(t *testing.T) {
 		t.Skip("no yanglint: apt-get install libyang2-tools")
 	}
 	args := lintArgs(t)
-	r := runElement(t, 3)
+	r := runElement(t, manyPorts)
 	if err := r.Configure(t.Context(), append(everything(), element.Trunk("absent0", 0))...); err != nil {
 		t.Fatal(err)
 	}

@@ -119,9 +119,13 @@ func (r *running) flush() {
 	}
 }
 
-// everything configures each leaf that can be configured, on three ports.
+// manyPorts is how many ports everything needs.
+const manyPorts = 7
+
+// everything configures each leaf that can be configured: three ports, an
+// aggregate of p4 and p5 that speaks LACP, and one of p6 and p7 that does not.
 func everything() []*gpb.Update {
-	return []*gpb.Update{
+	return append(teams(), []*gpb.Update{
 		element.Update("/interfaces/interface[name=p1]", map[string]any{
 			"config":                    map[string]any{"name": "p1", "type": "iana-if-type:ethernetCsmacd", "mtu": 1400, "description": "first", "enabled": true},
 			"hold-time":                 map[string]any{"config": map[string]any{"up": 10, "down": 10}},
@@ -146,8 +150,33 @@ func everything() []*gpb.Update {
 				map[string]any{"vlan-id": 10, "config": map[string]any{"vlan-id": 10, "name": "office", "status": "ACTIVE"}},
 				map[string]any{"vlan-id": 20, "config": map[string]any{"vlan-id": 20}}}},
 		}),
+		element.Update("/interfaces/interface[name=p3]/switch-port/config/allow-teaming", false),
 		element.StaticEntry("red", "02:00:00:00:03:01", 20, "p3"),
+	}...)
+}
+
+func teams() []*gpb.Update {
+	var updates []*gpb.Update
+	for _, team := range []element.Team{
+		{
+			Name: "lag1", Members: []string{"p4", "p5"}, LACP: true, MinLinks: 1, VLAN: element.TrunkVLANs(10, 20, "30..40"),
+			Options: map[string]any{
+				"switch-independent": false, "distribution": "DYNAMIC", "primary": "p4", "primary-reselect": "BETTER", "standby-member": []any{"p5"},
+				"up-delay": 1, "down-delay": 2, "announcements": 3, "speed-weighted": true, "flowlet-gap": 400, "rebalance-interval": 5000,
+			},
+			Protocol: map[string]any{
+				"interval": "FAST", "lacp-mode": "ACTIVE", "system-id-mac": "02:00:00:00:04:01", "system-priority": 5, "fallback": true, "fallback-timeout": 60,
+			},
+		},
+		{Name: "lag2", Members: []string{"p6", "p7"}, VLAN: element.AccessVLAN(10), Options: map[string]any{"switch-independent": true}},
+	} {
+		updates = append(updates, team.Updates()...)
 	}
+	return append(updates,
+		element.Update("/lacp/config/system-priority", 6),
+		element.Update("/lacp/interfaces/interface[name=lag1]/members/member[interface=p4]",
+			map[string]any{"config": map[string]any{"interface": "p4", "port-priority": 7}}),
+		element.Update("/interfaces/interface[name=p7]/config/forwarding-viable", false))
 }
 
 // hardwareOnly are the leaves that a machine of virtual parts may have no
@@ -162,24 +191,34 @@ func hardwareOnly() []ocpath.ID {
 }
 
 // TestEveryServedLeafHasAValue configures each leaf that can be, lets a frame
-// pass, and then walks the schema: nothing served is a stub.
+// pass, a member fail, and a partner speak LACP and fall silent, and then walks
+// the schema: nothing served is a stub.
 func TestEveryServedLeafHasAValue(t *testing.T) {
-	r := runElement(t, 3)
+	r := runElement(t, manyPorts)
 	if err := r.Configure(t.Context(), everything()...); err != nil {
 		t.Fatal(err)
 	}
 	r.learn()
+	r.fail()
 	optional := append(hardwareOnly(), // and what is of a commit that waits, and of users
 		ocpath.SystemConfigurationStateUnconfirmedCommit, ocpath.SystemConfigurationStateRollbackTime,
-		ocpath.SystemConfigurationVersionsVersionStateAuthor)
-	testenv.Within(t, bound, func() error {
+		ocpath.SystemConfigurationVersionsVersionStateAuthor, ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateUser)
+	there := map[string]bool{} // at any time
+	look := func() error {
 		leaves, err := r.Leaves(t.Context(), "/")
-		if err != nil {
-			return err
-		}
-		there := map[string]bool{}
 		for path := range leaves {
 			there[withoutKeys(path)] = true
+		}
+		return err
+	}
+	mute := r.partner()
+	if err := look(); err != nil {
+		t.Fatal(err)
+	}
+	mute()
+	testenv.Within(t, bound, func() error {
+		if err := look(); err != nil {
+			return err
 		}
 		var missing []string
 		for id := range ocpath.ID(ocpath.Len()) {
@@ -243,13 +282,13 @@ func withoutKeys(path string) string {
 // below state: state is observed, so that the two agree proves that the leaf
 // was decoded, applied and seen.
 func TestStateFollowsConfiguration(t *testing.T) {
-	r := runElement(t, 3)
+	r := runElement(t, manyPorts)
 	if err := r.Configure(t.Context(), everything()...); err != nil {
 		t.Fatal(err)
 	}
 	compared := map[string]bool{}
 	testenv.Within(t, bound, func() error {
-		leaves, err := r.Leaves(t.Context(), "/interfaces", "/network-instances")
+		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances")
 		if err != nil {
 			return err
 		}
@@ -281,7 +320,7 @@ func TestStateFollowsConfiguration(t *testing.T) {
 // Set each: a leaf that is accepted is one that the element also gives up, or
 // says why not.
 func TestEveryConfigLeafCanBeTakenAway(t *testing.T) {
-	r := runElement(t, 3)
+	r := runElement(t, manyPorts)
 	if err := r.Configure(t.Context(), everything()...); err != nil {
 		t.Fatal(err)
 	}
