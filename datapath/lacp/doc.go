@@ -31,6 +31,11 @@
 // Partner_Admin_Port_State is passive, short timeout, individual, so an active
 // port without a partner sends each second, and finds one that comes late soon.
 //
+// A port may send three PDUs a second. An answer to a partner that knows the
+// port wrongly, and what a port has to say that waits for others, is held back
+// for 50 ms: mostly it can be said together with what comes next, and what comes
+// next, that the port collects, must not wait for the next second.
+//
 // A port sends a PDU at once when it comes up, and when it begins to
 // distribute, which the standard leaves to the next periodic one.
 //

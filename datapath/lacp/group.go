@@ -156,6 +156,9 @@ func (g *Group) Advance(now time.Time) { g.run(now) }
 // Advance it is behind that time.
 func (g *Group) Next() time.Time {
 	var next time.Time
+	if t := g.restored(); t.After(g.now) {
+		return t
+	}
 	for _, p := range g.ports {
 		for t := range p.timers() {
 			if t.After(g.now) {
@@ -221,6 +224,9 @@ func (g *Group) run(now time.Time) {
 // still. A port that was unselected is detached before the selection, which may
 // select it again at once.
 func (g *Group) settle(now time.Time) {
+	if g.restored().After(now) {
+		return
+	}
 	for _, p := range g.ports {
 		if p.selected == unselected {
 			p.runMux(now)

@@ -1,13 +1,19 @@
 package lacp
 
 import (
+	"maps"
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
-// resumeWithin is how long after Restore a port takes up what was saved of it.
-const resumeWithin = ShortTime
+// After Restore, the machines wait up to restoreWait for all ports that were
+// saved: what one of them may do depends on the others. A port that comes within
+// resumeWithin takes up what was saved of it.
+const (
+	restoreWait  = 100 * time.Millisecond
+	resumeWithin = ShortTime
+)
 
 // State is what must be kept of a group so that it goes on after a restart as
 // if there had been none. It can be kept as JSON.
@@ -33,10 +39,10 @@ type PortState struct {
 	Counters   spec.LACPCounters
 }
 
-// saved is what Restore was given, until it is too old.
+// saved is what Restore was given and no port has taken up yet.
 type saved struct {
-	State
-	until time.Time
+	ports map[string]PortState
+	since time.Time
 }
 
 // Save is the state of the group at now.
@@ -60,10 +66,20 @@ func (g *Group) Save(now time.Time) State {
 
 // Restore hands over what an earlier instance saved, before the first SetPort.
 // A port that is set within three seconds goes on where it was, if it is up and
-// says the same of itself as then; its first PDU goes out at once, and its
-// timers begin anew.
+// says the same of itself as then; its timers begin anew. Nothing is done until
+// all ports that were saved are set, or 100 ms have passed; then each sends a PDU
+// at once.
 func (g *Group) Restore(now time.Time, s State) {
-	g.saved = &saved{State: s, until: now.Add(resumeWithin)}
+	g.saved = &saved{ports: maps.Clone(s.Ports), since: now}
+}
+
+// restored is when the machines go on; the zero time where nothing is waited
+// for.
+func (g *Group) restored() time.Time {
+	if g.saved == nil || len(g.saved.ports) == 0 {
+		return time.Time{}
+	}
+	return g.saved.since.Add(restoreWait)
 }
 
 // resume takes up what was saved of a new port.
@@ -71,15 +87,15 @@ func (g *Group) resume(now time.Time, p *port) {
 	if g.saved == nil {
 		return
 	}
-	if now.After(g.saved.until) {
+	if now.Sub(g.saved.since) > resumeWithin {
 		g.saved = nil
 		return
 	}
-	s, ok := g.saved.Ports[p.name]
+	s, ok := g.saved.ports[p.name]
 	if !ok {
 		return
 	}
-	delete(g.saved.Ports, p.name)
+	delete(g.saved.ports, p.name)
 	p.counters, p.lastChange, p.heard = s.Counters, s.LastChange, s.Heard
 	if actor := p.actor(); !p.config.Up || !samePort(&s.Actor, &actor) || s.impossible() {
 		return

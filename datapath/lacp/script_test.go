@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write the scripts anew with what happen
 //	0s remove NAME
 //	0s hear NAME state=BITS port=N [portpriority=N] [system=X] [priority=N] [key=N] [stale]
 //	0s octets NAME HEX                  any octets at all
-//	0s restart [after=TIME]             a new group goes on with what this one saved
+//	0s restart [after=TIME] [lost=NAME] a new group goes on with what this one saved
 //	0s wait                             do what is due until then
 //
 // A system X is the last octet of 02:00:00:00:00:XX; the group's is 0a unless it
@@ -247,6 +247,9 @@ func (p *player) restart(w words) {
 	p.group = New(old.config)
 	p.group.Restore(p.now, saved)
 	for _, o := range old.ports {
+		if o.name == w["lost"] {
+			continue
+		}
 		p.group.SetPort(p.now, o.name, o.config)
 	}
 }
