@@ -178,11 +178,11 @@ func (d *dice) interfaceLeaves(name string) []assignment {
 // sane draws again until a value of a single leaf can be.
 func (d *dice) sane(l assignment) assignment {
 	for {
-		t := tree{}
-		t.set(entry("x").below("config", "type"), "ethernetCsmacd")
+		f, t := faults{}, tree{}
+		l.check(d.models, f)
 		t.set(l.path, l.value)
-		t.set(path{l.path[0], l.path[1]}.below("config", "type"), "ethernetCsmacd")
-		if len(t.check(d.models)) == 0 {
+		t.set(l.path[:2].below("config", "type"), "ethernetCsmacd")
+		if len(f) == 0 && len(t.check()) == 0 {
 			return l
 		}
 		l = d.leaf(l.path)

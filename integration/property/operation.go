@@ -81,22 +81,22 @@ func carryOut(models *node, from tree, all []operation) (tree, faults) {
 	}
 	to := tree{}
 	if len(all) > 0 && all[0].op == gpb.UpdateResult_UNION_REPLACE {
-		to.union(f, all)
+		to.union(models, f, all)
 	} else {
 		for leaf, value := range from {
 			to[leaf] = value
 		}
 		for i := range all {
-			all[i].carryOut(f, to)
+			all[i].carryOut(models, f, to)
 		}
 	}
-	for code, reason := range to.check(models) {
+	for code, reason := range to.check() {
 		f.add(code, reason)
 	}
 	return to, f
 }
 
-func (o *operation) carryOut(f faults, t tree) {
+func (o *operation) carryOut(models *node, f faults, t tree) {
 	switch o.op {
 	case gpb.UpdateResult_DELETE:
 		t.deleteAll(o.path)
@@ -106,32 +106,42 @@ func (o *operation) carryOut(f faults, t tree) {
 	}
 	t.create(o.path)
 	for _, l := range o.leaves {
-		t.assign(f, o.op, l)
+		l.check(models, f)
+		t.assign(o.op, l)
+	}
+}
+
+// check holds a value against the type of its leaf, and that of a leaf which
+// repeats a key against the key.
+func (l assignment) check(models *node, f faults) {
+	n := models.at(l.path)
+	if n.keys != nil {
+		return // an entry that is only named
+	}
+	all := []string{l.value}
+	if n.value.list {
+		all = elements(l.value)
+	}
+	for i, e := range all {
+		if !n.value.accepts(e) || slices.Contains(all[:i], e) {
+			f.invalid(l.path, l.value)
+		}
+	}
+	if k := mirrored(l.path); k != nil && k.value != l.value {
+		f.invalid(l.path, "contradicts the key")
 	}
 }
 
 // assign sets a leaf. What an update says of a leaf-list is added to it.
-func (t tree) assign(f faults, op gpb.UpdateResult_Operation, l assignment) {
+func (t tree) assign(op gpb.UpdateResult_Operation, l assignment) {
 	t.create(l.path)
-	if len(l.path[len(l.path)-1].keys) > 0 {
-		return // an entry that is only named
-	}
-	for i, e := range elements(l.value) {
-		if isList(l.path) && slices.Contains(elements(l.value)[:i], e) {
-			f.invalid(l.path, e+" stands twice")
-		}
-	}
-	if k := mirrored(l.path); k != nil {
-		if k.value != l.value {
-			f.invalid(l.path, "contradicts the key")
-		}
-		return
-	}
-	if isList(l.path) && op == gpb.UpdateResult_UPDATE {
+	switch {
+	case len(l.path[len(l.path)-1].keys) > 0 || mirrored(l.path) != nil:
+	case isList(l.path) && op == gpb.UpdateResult_UPDATE:
 		t.add(l.path, l.value)
-		return
+	default:
+		t.set(l.path, l.value)
 	}
-	t.set(l.path, l.value)
 }
 
 // mirrored is the key that a leaf repeats, nil for none.
@@ -150,10 +160,10 @@ func mirrored(p path) *key {
 
 // union puts the parts of a union_replace together: they must not say
 // different things of a leaf.
-func (t tree) union(f faults, parts []operation) {
+func (t tree) union(models *node, f faults, parts []operation) {
 	for i := range parts {
 		part := tree{}
-		parts[i].carryOut(f, part)
+		parts[i].carryOut(models, f, part)
 		for leaf, value := range part {
 			if have, said := t[leaf]; said && have != value {
 				f.add(codes.InvalidArgument, leaf+": "+have+" and "+value)

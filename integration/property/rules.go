@@ -28,23 +28,10 @@ func (f faults) add(code codes.Code, reason string) { f[code] = reason }
 
 func (f faults) invalid(p path, reason string) { f.add(codes.InvalidArgument, p.String()+": "+reason) }
 
-// check holds a configuration against the types, and against what the models
-// and the element say of how leaves go together.
-func (t tree) check(models *node) faults {
+// check holds a configuration, each of whose leaves is right by its type,
+// against what the models and the element say of how leaves go together.
+func (t tree) check() faults {
 	f := faults{}
-	for leaf, value := range t {
-		p := parse(leaf)
-		n := models.at(p)
-		all := []string{value}
-		if n.value.list {
-			all = elements(value)
-		}
-		for _, one := range all {
-			if !n.value.accepts(one) {
-				f.invalid(p, value)
-			}
-		}
-	}
 	for _, p := range t.entries(interfaceList) {
 		t.checkInterface(f, p)
 	}
