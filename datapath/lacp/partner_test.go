@@ -52,8 +52,8 @@ func drive(t *testing.T, ns *lab.NS, c lacp.Config, ports ...string) *driver {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.sockets[name] = s
 		d.do(t, func(now time.Time) {
+			d.sockets[name] = s
 			d.group.SetPort(now, name, lacp.PortConfig{Number: uint16(i + 1), Priority: spec.DefaultPortPriority, SpeedMegabits: 10000, Up: true})
 		})
 	}

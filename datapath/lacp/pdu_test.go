@@ -96,6 +96,51 @@ func TestBadPDUs(t *testing.T) {
 	}
 }
 
+func TestBadMarkers(t *testing.T) {
+	good := octets(t, "02010110000b0200000000070000002a0000")
+	change := func(at int, to byte) []byte {
+		b := bytes.Clone(good)
+		b[at] = to
+		return b
+	}
+	for _, tt := range []struct {
+		name string
+		pdu  []byte
+		want error
+	}{
+		{"nothing", nil, ErrShort},
+		{"one octet too few", good[:PDUOctets-1], ErrShort},
+		{"another subtype", change(0, 1), ErrSubtype},
+		{"version 0", change(1, 0), ErrIllegal},
+		{"another TLV", change(2, 3), ErrIllegal},
+		{"another length", change(3, 15), ErrIllegal},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := ParseMarker(tt.pdu); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// What is too short, and what could not be sent, is counted.
+func TestErrorCounters(t *testing.T) {
+	g := New(Config{SystemID: spec.MAC{2}, Key: 1})
+	g.SetPort(epoch(), "m0", PortConfig{Number: 1, Up: true})
+	for _, pdu := range [][]byte{{1}, {2}, {}, {10}} {
+		g.Receive(epoch(), "m0", pdu)
+	}
+	g.SendFailed("m0")
+	g.SendFailed("nobody")
+	m, _ := g.Member("m0")
+	if c := m.Counters; c.InErrors != 3 || c.OutErrors != 1 || c.UnknownErrors != 1 || c.In != 0 {
+		t.Errorf("counted %+v", c)
+	}
+	if m, v := g.Member("nobody"); m != (spec.LACPMember{}) || v != (Verdict{Reason: spec.MemberNotPresent}) {
+		t.Errorf("nobody is %+v, %+v", m, v)
+	}
+}
+
 // The usual speeds have keys of their own.
 func TestKeys(t *testing.T) {
 	seen := map[uint16]uint32{}
