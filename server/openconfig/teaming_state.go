@@ -21,7 +21,9 @@ func teamingState(r *Row, a *spec.AggregateState) {
 	if len(a.Active) > 0 {
 		r.put(ocpath.InterfacesInterfaceAggregationTeamingStateActiveMember, stringList(a.Active))
 	}
-	r.text(ocpath.InterfacesInterfaceAggregationTeamingStateDesignatedMember, a.Designated)
+	if a.Mode == spec.SwitchIndependent || a.Distribution == spec.ActiveBackup { // means nothing to the others
+		r.text(ocpath.InterfacesInterfaceAggregationTeamingStateDesignatedMember, a.Designated)
+	}
 	r.uint(ocpath.InterfacesInterfaceAggregationTeamingStateFailovers, a.Failovers)
 	if a.Failovers > 0 {
 		r.uint(ocpath.InterfacesInterfaceAggregationTeamingStateLastFailoverDuration, uint64(a.LastFailover.Microseconds()))
