@@ -3,6 +3,7 @@ package lacp
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -179,6 +180,36 @@ func FuzzParseMarker(f *testing.F) {
 		}
 		if n, err := ParseMarker(m.Append(nil)); err != nil || n != m {
 			t.Errorf("%x became %+v, then %+v, %v", b, m, n, err)
+		}
+	})
+}
+
+// FuzzRestore lets a group go on from any state.
+func FuzzRestore(f *testing.F) {
+	w := build(f, 0, []Config{{Fast: true}, {Fast: true}}, [][2]int{{0, 1}, {0, 1}})
+	w.pass(time.Second)
+	b, err := json.Marshal(w.systems[0].group.Save(w.now))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"Ports":{"m01":{"Receive":3,"Mux":4},"m09":{}}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var saved State
+		if json.Unmarshal(b, &saved) != nil {
+			return
+		}
+		w := build(t, 0, []Config{{Fast: true, Fallback: true}}, nil)
+		s := w.systems[0]
+		s.ports = []*wire{{name: "m01", system: s, link: &link{cut: true}}, {name: "m02", system: s, link: &link{cut: true}}}
+		s.group.Restore(w.now, saved)
+		for i, p := range s.ports {
+			s.group.SetPort(w.now, p.name, PortConfig{Number: uint16(i + 1), Priority: spec.DefaultPortPriority, SpeedMegabits: 10000, Up: true})
+			w.collect(s)
+		}
+		w.pass(20 * time.Second)
+		if v := s.group.FellBack(); !v {
+			t.Error("no port fell back")
 		}
 	})
 }

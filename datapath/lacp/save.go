@@ -97,15 +97,27 @@ func (g *Group) resume(now time.Time, p *port) {
 	}
 	delete(g.saved.ports, p.name)
 	p.counters, p.lastChange, p.heard = s.Counters, s.LastChange, s.Heard
-	if actor := p.actor(); !p.config.Up || !samePort(&s.Actor, &actor) || s.impossible() {
+	if actor := p.actor(); !p.config.Up || !samePort(&s.Actor, &actor) || !s.sound() {
 		return
 	}
 	p.take(now, &s)
 }
 
-// impossible reports what no Save has made.
-func (s *PortState) impossible() bool {
-	return s.Receive > uint8(current) || s.Mux > uint8(distributing) || s.Selected > uint8(selected) || s.Receive == uint8(portDisabled)
+// sound reports a state of a port that was up, which a Save may have made.
+func (s *PortState) sound() bool {
+	rx, mux := receiveState(s.Receive), muxState(s.Mux)
+	switch {
+	case rx == portDisabled || rx > current || mux > distributing || s.Selected > uint8(selected):
+		return false
+	case mux >= attached && s.Selected != uint8(selected):
+		return false
+	case mux < collecting:
+		return true
+	case s.Fallback:
+		return rx == defaulted
+	}
+	return rx == current && s.Actor.State&Defaulted == 0 && s.Partner.State&Synchronization != 0 &&
+		(mux == collecting || s.Partner.State&Collecting != 0)
 }
 
 // take lets the port go on from what was saved.
@@ -114,7 +126,7 @@ func (p *port) take(now time.Time, s *PortState) {
 	p.state = s.Actor.State &^ (Activity | ShortTimeout | Aggregation)
 	p.partner, p.fallback, p.timedOut = s.Partner, s.Fallback, s.TimedOut
 	p.actorChurn.on, p.partnerChurn.on = s.ActorChurn, s.PartnerChurn
-	p.quiet = now.Add(-s.Quiet)
+	p.quiet = now.Add(-max(0, s.Quiet))
 	p.ntt = true
 	switch p.rx {
 	case current:

@@ -14,7 +14,7 @@ import (
 // A world has several systems, each with one group, and links between their
 // ports, in time that passes only when the world says so.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	seed    uint64
 	random  *rand.Rand
 	now     time.Time
@@ -59,7 +59,7 @@ type flight struct {
 
 // build makes systems with these configurations. Each link names the systems at
 // its ends.
-func build(t *testing.T, seed uint64, configs []Config, links [][2]int) *world {
+func build(t testing.TB, seed uint64, configs []Config, links [][2]int) *world {
 	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), now: epoch(), apart: map[*wire]time.Time{}}
 	for i, c := range configs {
 		c.SystemID, c.Key = spec.MAC{2, 0, 0, 0, 0, byte(i + 1)}, 1
