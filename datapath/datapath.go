@@ -46,14 +46,15 @@ type Options struct {
 // Datapath is the switch of one network namespace. All methods may be called
 // from any goroutine.
 type Datapath struct {
-	log      *slog.Logger
-	instance *net.UnixListener
-	record   *recordFile
-	hurry    hurry
-	conn     *netdev.Conn
-	lacp     *negotiator
-	watcher  *netdev.Watcher
-	objects  *fastpath.Objects
+	log       *slog.Logger
+	instance  *net.UnixListener
+	record    *recordFile
+	hurry     hurry
+	conn      *netdev.Conn
+	lacp      *negotiator
+	announcer *announcer
+	watcher   *netdev.Watcher
+	objects   *fastpath.Objects
 
 	// Of the owner goroutine alone.
 	model    *model
@@ -145,7 +146,7 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 		return nil, fmt.Errorf("read the datapath: %w", err)
 	}
 	d.adoptNumbers()
-	d.openLACP(o)
+	d.openTeaming(o)
 	d.model.touchAll()
 	d.publish(time.Now())
 	d.model.begin()
@@ -241,13 +242,14 @@ func (d *Datapath) restore(r *record) {
 	}
 }
 
-// openLACP lets LACP begin; it has nothing to do yet.
-func (d *Datapath) openLACP(o Options) {
+// openTeaming lets LACP and announcements begin; they have nothing to do yet.
+func (d *Datapath) openTeaming(o Options) {
 	d.model.system = o.SystemID
 	if d.model.system.IsZero() {
 		d.model.system = madeAddress(d.record.boot, d.record.namespace)
 	}
 	d.lacp = newNegotiator(d.conn, lacpFileOf(d.record), d.log)
+	d.announcer = newAnnouncer(d.conn, d.objects, d.log, d.countAnnounced)
 }
 
 // madeAddress is a locally administered address that is the same for the same
@@ -298,7 +300,7 @@ func (d *Datapath) release() error {
 		return nil
 	}
 	d.closed = true
-	errs := []error{d.endLACP()}
+	errs := []error{d.endTeaming()}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
 	}
@@ -314,14 +316,15 @@ func (d *Datapath) release() error {
 	return errors.Join(errs...)
 }
 
-// endLACP ends LACP, once. The owner has ended.
-func (d *Datapath) endLACP() error {
-	n := d.lacp
-	if n == nil {
+// endTeaming ends LACP and announcements, once. The owner has ended.
+func (d *Datapath) endTeaming() error {
+	if d.lacp == nil {
 		return nil
 	}
-	d.lacp = nil
-	return n.close()
+	d.announcer.close()
+	err := d.lacp.close()
+	d.lacp, d.announcer = nil, nil
+	return err
 }
 
 // State is what was last observed. It is not modified any more.

@@ -59,8 +59,17 @@ func (h hurry) restore() error {
 }
 
 // sync brings the touched keys of all tables to what is wanted (tables.sync),
-// many programs at the kernel's best speed.
+// many programs at the kernel's best speed, and lets be announced what moved.
 func (d *Datapath) sync(undo *reconcile.Undo) error {
+	was := d.announcing()
+	err := d.syncFast(undo)
+	if err == nil {
+		d.announceMoves(was)
+	}
+	return err
+}
+
+func (d *Datapath) syncFast(undo *reconcile.Undo) error {
 	if d.attachmentsDue() < expediteFrom {
 		return d.tables.sync(d.model, undo, d.purge)
 	}

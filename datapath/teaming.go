@@ -192,7 +192,7 @@ func (d *Datapath) tellLACP(now time.Time) {
 }
 
 // noteFailovers counts the members that were lost, when the tables are without
-// them. since is when they were last known to be well.
+// them.
 func (d *Datapath) noteFailovers(now time.Time) {
 	since := d.since
 	d.since = time.Time{}
@@ -208,14 +208,23 @@ func (d *Datapath) noteFailovers(now time.Time) {
 		last := a.lost[len(a.lost)-1]
 		a.stats.failovers += uint64(len(a.lost))
 		a.stats.reason = last.Reason
-		if since.IsZero() {
-			since = now
-		}
-		a.stats.last = time.Since(since)
+		a.stats.last = time.Since(d.well(since, now, last.Reason))
 		d.log.Info("a member of an aggregate was lost", "aggregate", name, "member", last.Name,
 			"reason", last.Reason.String(), "active", len(a.group.Active()), "within", a.stats.last)
 		a.lost = nil
 	}
+}
+
+// well is when a member that was lost was last known to be well: the duration of
+// a failover is told rather too long than too short.
+func (d *Datapath) well(since, now time.Time, reason spec.MemberReason) time.Time {
+	switch {
+	case !since.IsZero():
+		return since
+	case reason <= spec.MemberNoCarrier && !d.carriers.looked.IsZero():
+		return d.carriers.looked
+	}
+	return now
 }
 
 // sayMixed says once that members differ in speed.
