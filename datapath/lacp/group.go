@@ -8,7 +8,7 @@ import (
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
-// Times of the protocol (IEEE 802.1AX-2020, 6.4.4 "Constants").
+// Times of the protocol: the constants of IEEE 802.1AX-2020, 6.4.
 const (
 	FastPeriod    = time.Second      // Fast_Periodic_Time
 	SlowPeriod    = 30 * time.Second // Slow_Periodic_Time

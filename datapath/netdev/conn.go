@@ -62,27 +62,36 @@ func (c *Conn) open() (err error) {
 }
 
 // inNamespace calls f on a thread that is in the connection's namespace. Where
-// the calling thread is in another one, it needs CAP_SYS_ADMIN.
+// new threads are in another one, it needs CAP_SYS_ADMIN.
 func (c *Conn) inNamespace(f func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	done := make(chan error)
+	go func() {
+		// Never unlocked: a thread that changed its namespace ends with the
+		// goroutine, so that nobody else gets it.
+		runtime.LockOSThread()
+		err := c.enter()
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// enter takes the calling thread into the connection's namespace.
+func (c *Conn) enter() error {
 	here, err := netns.Get()
 	if err != nil {
 		return fmt.Errorf("network namespace: %w", err)
 	}
 	defer here.Close()
 	if here.Equal(c.ns) {
-		return f()
+		return nil
 	}
 	if err := netns.Set(c.ns); err != nil {
 		return fmt.Errorf("enter the network namespace: %w", err)
 	}
-	err = f()
-	if back := netns.Set(here); back != nil {
-		runtime.LockOSThread() // the thread ends with the goroutine, nobody else gets it
-		return errors.Join(err, fmt.Errorf("leave the network namespace: %w", back))
-	}
-	return err
+	return nil
 }
 
 // Close ends the connection. It must not be used after.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/signalbox/signalbox/datapath/internal/lab"
@@ -231,5 +233,23 @@ func TestAnnounceTellsWhatFailed(t *testing.T) {
 	}
 	if n, err := c.Announce(9999, nil); n != 0 || err != nil {
 		t.Errorf("nobody to announce: %d, %v", n, err)
+	}
+}
+
+func TestAnnounceFillsAQueue(t *testing.T) {
+	here, _ := pair(t)
+	index := here.Link(t, "m0").Attrs().Index
+	narrow := &netlink.Tbf{ // a frame a second, and room for some
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		Rate:       60, Buffer: netlink.Xmittime(60, 2000), Limit: 600,
+	}
+	if err := here.QdiscAdd(narrow); errors.Is(err, unix.ENOENT) {
+		t.Skip("the kernel has no tbf")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	many := slices.Repeat([]netdev.Address{{MAC: [6]byte{2}}}, 100)
+	if n, err := dial(t, here).Announce(uint32(index), many); n == 0 || n == len(many) || !errors.Is(err, unix.ENOBUFS) {
+		t.Errorf("announced %d, %v, want some and ENOBUFS", n, err)
 	}
 }
