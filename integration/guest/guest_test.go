@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -22,8 +23,11 @@ const bound = 10 * time.Minute
 // script runs the tests in the guest.
 const script = `#!/bin/sh
 export SIGNALBOX_GUEST=yes SIGNALBOX_BINARY=/signalbox
-exec /inside.test -test.v -test.failfast -test.timeout 9m
+exec /inside.test -test.v -test.timeout 9m -test.run '%s'
 `
+
+// only is an environment variable with a pattern of tests to run.
+const only = "SIGNALBOX_GUEST_RUN"
 
 // TestGuest runs the tests of package inside in a guest, each of which shows as
 // a subtest here. What is skipped in the guest fails.
@@ -42,7 +46,7 @@ func TestGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	err = m.Boot(ctx, []string{element, buildTests(t, folder)}, script, io.MultiWriter(&out, os.Stderr))
+	err = m.Boot(ctx, []string{element, buildTests(t, folder)}, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)
 	}

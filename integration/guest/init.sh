@@ -23,7 +23,7 @@ for module in /modules/*.ko; do
 done
 /run.sh </dev/null >/dev/ttyS1 2>&1
 result=$?
-[ $result = 0 ] || dmesg | tail -50
+[ $result = 0 ] || dmesg | grep -E "WARNING|BUG|Oops|Call Trace"
 # What is written to port 0xf4 comes out of QEMU as twice that and one.
 if [ $result = 0 ]; then code='\020'; else code='\021'; fi
 printf "$code" | dd of=/dev/port bs=1 seek=244 2>/dev/null

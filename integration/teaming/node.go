@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -140,7 +141,24 @@ func (n *Node) MembersText(ctx context.Context) string {
 		lines = append(lines, fmt.Sprintf("\n  %s = %s", path, v))
 	}
 	slices.Sort(lines)
-	return fmt.Sprint(lines)
+	return strings.Join(lines, "")
+}
+
+// Discards are the reasons for which frames were dropped, with how many, for who
+// looks for a lost frame.
+func (n *Node) Discards(ctx context.Context) string {
+	leaves, err := n.Leaves(ctx, "/interfaces/interface/switch-port/discards")
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for path, v := range leaves {
+		if count := v.GetUintVal(); count != 0 && !strings.HasSuffix(path, "/sflow-code") {
+			lines = append(lines, fmt.Sprintf("\n  %s = %d", path, count))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // Counter reads one leaf that is a number; 0 where it is not there.

@@ -10,7 +10,7 @@ import (
 )
 
 // Wire joins two interfaces like a cable that can be cut and muted, looked into
-// and counted at. In its own namespace it has an interface for each end, left
+// and counted at. Its ends receive as from a driver. In its own namespace it has an interface for each end, left
 // and right, between which programs send the frames on.
 //
 //	a ── left │ right ── b
@@ -86,7 +86,7 @@ func (w *Wire) join(from, to string) (*FlowCount, error) {
 		asm.JNE.Imm(asm.R1, 0, "drop"),
 		asm.Mov.Imm(asm.R1, int32(out)),
 		asm.Mov.Imm(asm.R2, 0),
-		asm.FnRedirectPeer.Call(),
+		asm.FnRedirect.Call(),
 		asm.Return(),
 		asm.Mov.Imm(asm.R0, actShot).WithSymbol("drop"),
 		asm.Return(),
@@ -111,14 +111,15 @@ func (w *Wire) Mute(mute bool) error {
 	return nil
 }
 
-// Cut takes the carrier from both ends, as a cable that is pulled does.
+// Cut takes the carrier from both ends, as a cable that is pulled does: from a first,
+// which sends nothing into the half that is left.
 func (w *Wire) Cut() error {
 	return errors.Join(w.Namespace.SetUp(Left, false), w.Namespace.SetUp(Right, false))
 }
 
-// Mend puts the cable back.
+// Mend puts the cable back; a has its carrier when all of the way stands.
 func (w *Wire) Mend() error {
-	return errors.Join(w.Namespace.SetUp(Left, true), w.Namespace.SetUp(Right, true))
+	return errors.Join(w.Namespace.SetUp(Right, true), w.Namespace.SetUp(Left, true))
 }
 
 // Close removes the wire and both its ends.

@@ -1,0 +1,131 @@
+package teaming_test
+
+import (
+	"fmt"
+	"testing"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/integration/element"
+	"github.com/signalbox/signalbox/integration/teaming"
+)
+
+// change is one change of a team under load.
+type change struct {
+	leaf  string // from /interfaces or /lacp on
+	value any
+}
+
+// optionChanges are changes of every option, some there and back.
+func optionChanges() []change {
+	teaming := "/interfaces/interface[name=team]/aggregation/teaming/config/"
+	var all []change
+	for _, d := range distributions() {
+		all = append(all, change{teaming + "distribution", d})
+	}
+	return append(all,
+		change{teaming + "distribution", "TRANSPORT_PORTS"},
+		change{teaming + "primary", "m02"},
+		change{teaming + "distribution", "ACTIVE_BACKUP"},
+		change{teaming + "primary", "m03"},
+		change{teaming + "primary-reselect", "FAILURE"},
+		change{teaming + "primary", "m01"},
+		change{teaming + "primary-reselect", "BETTER"},
+		change{teaming + "primary-reselect", "ALWAYS"},
+		change{teaming + "distribution", "DYNAMIC"},
+		change{teaming + "flowlet-gap", 50},
+		change{teaming + "rebalance-interval", 10},
+		change{teaming + "rebalance-interval", 0},
+		change{teaming + "standby-member", []any{"m01"}},
+		change{teaming + "standby-member", []any{"m02", "m03"}},
+		change{teaming + "standby-member", []any{}},
+		change{teaming + "distribution", "TRANSPORT_PORTS"},
+		change{teaming + "up-delay", 100},
+		change{teaming + "up-delay", 0},
+		change{teaming + "down-delay", 100},
+		change{teaming + "down-delay", 0},
+		change{teaming + "announcements", 0},
+		change{teaming + "announcements", 3},
+		change{teaming + "speed-weighted", true},
+		change{teaming + "speed-weighted", false},
+		change{"/interfaces/interface[name=m01]/config/forwarding-viable", false},
+		change{"/interfaces/interface[name=m01]/config/forwarding-viable", true},
+		change{"/interfaces/interface[name=team]/aggregation/config/min-links", 2},
+		change{"/interfaces/interface[name=team]/aggregation/config/min-links", 1},
+		change{"/interfaces/interface[name=team]/config/description", "changed"},
+	)
+}
+
+// protocolChanges are those of LACP that leave the partnership alone.
+func protocolChanges() []change {
+	protocol := "/lacp/interfaces/interface[name=team]/"
+	return []change{
+		{protocol + "config/interval", "SLOW"}, {protocol + "config/interval", "FAST"},
+		{protocol + "config/lacp-mode", "PASSIVE"}, {protocol + "config/lacp-mode", "ACTIVE"},
+		{protocol + "config/fallback", true}, {protocol + "config/fallback-timeout", 5}, {protocol + "config/fallback", false},
+		{protocol + "members/member[interface=m01]/config/port-priority", 5},
+	}
+}
+
+// TestOptionsChangeUnderLoad changes every option of a team while 20,000 flows
+// cross it: none of them loses a frame.
+func TestOptionsChangeUnderLoad(t *testing.T) {
+	const flows = 20_000
+	for _, team := range []element.Team{static(), lacp("ACTIVE", "FAST")} {
+		changes := optionChanges()
+		if team.LACP {
+			changes = append(changes, protocolChanges()...)
+		}
+		t.Run(fmt.Sprint("LACP ", team.LACP), func(t *testing.T) {
+			p := newPair(t, 3)
+			ok(t, p.Configure(t.Context(), team, team))
+			ok(t, p.Ready(t.Context()))
+			s := newStream(t, p.HostA, p.HostB, flows, 0)
+			for _, c := range changes {
+				t.Run(fmt.Sprint(c.leaf, " ", c.value), func(t *testing.T) {
+					s.Start(perSecond)
+					ok(t, s.Flowing(200))
+					ok(t, p.A.Apply(t.Context(), c.updates()))
+					ok(t, s.Flowing(1000))
+					loss, err := s.Settle()
+					ok(t, err)
+					if loss.Lost != 0 {
+						t.Errorf("%s; want none lost", loss)
+					}
+				})
+			}
+			t.Run("a member leaves and joins", func(t *testing.T) { leaveAndJoin(t, p, s) })
+		})
+	}
+}
+
+// updates make the change; the list entries on its path come with it.
+func (c change) updates() []*gpb.Update {
+	switch c.leaf {
+	case "/lacp/interfaces/interface[name=team]/members/member[interface=m01]/config/port-priority":
+		return []*gpb.Update{
+			element.Update("/lacp/interfaces/interface[name=team]/config/name", "team"),
+			element.Update("/lacp/interfaces/interface[name=team]/members/member[interface=m01]/config/interface", "m01"),
+			element.Update(c.leaf, c.value),
+		}
+	}
+	return []*gpb.Update{element.Update(c.leaf, c.value)}
+}
+
+// leaveAndJoin takes a member out by configuration and puts it back.
+func leaveAndJoin(t *testing.T, p *teaming.Pair, s *teaming.Stream) {
+	t.Helper()
+	s.Start(perSecond)
+	ok(t, s.Flowing(200))
+	_, err := p.A.Set(t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{element.Path("/interfaces/interface[name=m02]/ethernet/config/aggregate-id")}})
+	ok(t, err)
+	ok(t, p.A.Members(t.Context(), "team", p.Others("m02")...))
+	ok(t, s.Flowing(500))
+	ok(t, p.A.Configure(t.Context(), element.Member("m02", "team")))
+	ok(t, p.A.Members(t.Context(), "team", p.Names...))
+	ok(t, s.Flowing(500))
+	loss, err := s.Settle()
+	ok(t, err)
+	if loss.Lost != 0 {
+		t.Errorf("%s; want none lost", loss)
+	}
+}
