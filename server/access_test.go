@@ -76,7 +76,7 @@ func place(t *testing.T, dir, name, content string) {
 	}
 }
 
-func textPath(t *testing.T, text string) *gpb.Path {
+func textPath(t testing.TB, text string) *gpb.Path {
 	t.Helper()
 	p, err := schema.ParsePath(text)
 	if err != nil {

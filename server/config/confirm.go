@@ -37,15 +37,7 @@ type unconfirmed struct {
 	back tree.Difference
 }
 
-// record is the text of an unconfirmed commit, nil for none.
-func (u *unconfirmed) record() *unconfirmedRecord {
-	if u == nil {
-		return nil
-	}
-	return &unconfirmedRecord{ID: u.id, Deadline: u.deadline.UTC(), Nanoseconds: int64(u.length), Back: textOf(&u.back)}
-}
-
-// unconfirmed reads what record wrote.
+// unconfirmed reads what appendText wrote.
 func (r *unconfirmedRecord) unconfirmed() (*unconfirmed, error) {
 	if r == nil {
 		return nil, nil

@@ -24,6 +24,7 @@ type past struct {
 	at   time.Time
 	by   string
 	back tree.Difference // leads to the configuration before it
+	text []byte          // for a note, made when it is first asked for
 }
 
 // history has the last commits, the oldest first.
@@ -114,16 +115,30 @@ type pastRecord struct {
 
 // encodeNote writes what waits for confirmation, and of the history the newest
 // part for which there is room.
-func encodeNote(pending *unconfirmed, h history) ([]byte, error) {
-	n := note{Unconfirmed: pending.record()}
+func encodeNote(pending *unconfirmed, h history) []byte {
+	var made []byte // each behind a comma
 	room := maxNote
 	for i := len(h) - 1; i >= 0; i-- {
-		if room -= changeSize * (len(h[i].back.Deletes) + len(h[i].back.Updates)); room < 0 {
+		p := &h[i]
+		if room -= textSize(&p.back); room < 0 {
 			break
 		}
-		n.History = append(n.History, pastRecord{ID: h[i].id, Time: h[i].at.UTC(), By: h[i].by, Back: textOf(&h[i].back)})
+		if p.text == nil {
+			p.text = p.appendText(make([]byte, 0, 128+textSize(&p.back)))
+		}
+		made = append(append(made, ','), p.text...)
 	}
-	return compact(n)
+	dst := []byte{'{'}
+	if pending != nil {
+		dst = pending.appendText(append(dst, `"unconfirmed":`...))
+	}
+	if len(made) > 0 {
+		if pending != nil {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, `"history":[`...), made[1:]...), ']')
+	}
+	return append(dst, '}')
 }
 
 // takeNote reads what encodeNote wrote; none is an empty one.

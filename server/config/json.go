@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -89,7 +90,7 @@ func (p *jsonParser) rest(token json.Token, before int64, depth int) (n jsonNode
 
 func (p *jsonParser) object(depth int) ([]jsonMember, error) {
 	var members []jsonMember
-	seen := map[string]bool{}
+	var seen names
 	for {
 		token, err := p.decoder.Token()
 		if err != nil {
@@ -99,16 +100,37 @@ func (p *jsonParser) object(depth int) ([]jsonMember, error) {
 		if !ok {
 			return members, nil // the closing brace
 		}
-		if seen[name] {
+		if seen.twice(name, members) {
 			return nil, fmt.Errorf("%q stands twice in one object", name)
 		}
-		seen[name] = true
 		value, err := p.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		members = append(members, jsonMember{name, value})
 	}
+}
+
+// names are those of an object's members, where these are many.
+type names map[string]struct{}
+
+// fewMembers are looked through one by one.
+const fewMembers = 16
+
+// twice reports whether one of the members before has the name.
+func (n *names) twice(name string, before []jsonMember) bool {
+	if len(before) < fewMembers {
+		return slices.ContainsFunc(before, func(m jsonMember) bool { return m.name == name })
+	}
+	if *n == nil {
+		*n = names{}
+		for _, m := range before {
+			(*n)[m.name] = struct{}{}
+		}
+	}
+	_, ok := (*n)[name]
+	(*n)[name] = struct{}{}
+	return ok
 }
 
 func (p *jsonParser) array(depth int) ([]jsonNode, error) {

@@ -58,17 +58,16 @@ func (p *payload) object(path schema.Path, value jsonNode) error {
 	if path.IsEntry() {
 		p.entries = append(p.entries, path)
 	}
-	names := map[string]bool{}
+	var set []ocpath.ID // no more than the node has children
 	for _, m := range value.members {
 		child, err := resolve(path, m.name)
 		if err != nil {
 			return err
 		}
-		if _, local := split(m.name); names[local] {
+		if slices.Contains(set, child.Node) {
 			return refuse(child, openconfig.Invalid, "stands twice, with and without its module")
-		} else {
-			names[local] = true
 		}
+		set = append(set, child.Node)
 		if err := p.node(child, m.value); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -45,33 +44,7 @@ type unconfirmedRecord struct {
 
 func (c *changes) empty() bool { return len(c.Delete) == 0 && len(c.Update) == 0 }
 
-// textOf gives a difference as text.
-func textOf(d *tree.Difference) changes {
-	var c changes
-	for _, path := range d.Deletes {
-		c.Delete = append(c.Delete, path.String())
-	}
-	for _, leaf := range d.Updates {
-		c.Update = append(c.Update, [2]json.RawMessage{
-			schema.AppendJSONString(nil, leaf.Path.String()),
-			leaf.Value.AppendJSON(nil, ocpath.Get(leaf.Path.Node), schema.JSONIETF),
-		})
-	}
-	return c
-}
-
-// compact gives a value as JSON on one line.
-func compact(v any) ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
-}
-
-// difference reads what textOf wrote.
+// difference reads what appendDifference wrote.
 func (c *changes) difference() (tree.Difference, error) {
 	var d tree.Difference
 	for _, text := range c.Delete {

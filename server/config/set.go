@@ -185,11 +185,7 @@ func (s *Store) apply(ctx context.Context, change spec.Change) error {
 // persist makes a difference durable, with what waits for confirmation after
 // it.
 func (s *Store) persist(diff *tree.Difference, pending *unconfirmed, now time.Time, by string) error {
-	text, err := compact(record{Time: now.UTC(), By: by, changes: textOf(diff), Unconfirmed: pending.record()})
-	if err != nil {
-		return err
-	}
-	if err := s.journal.Append(text); err != nil {
+	if err := s.journal.Append(recordText(now, by, diff, pending)); err != nil {
 		return diskError(err)
 	}
 	return nil

@@ -263,8 +263,7 @@ func (s *Store) document() (journal.Document, error) {
 	if err != nil {
 		return journal.Document{}, err
 	}
-	noted, err := encodeNote(s.pending, s.history)
-	return journal.Document{Text: text, Changed: s.changed, Note: noted}, err
+	return journal.Document{Text: text, Changed: s.changed, Note: encodeNote(s.pending, s.history)}, nil
 }
 
 // Close waits for a transaction that is under way, writes the configuration

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -172,20 +173,45 @@ func fromJSONBytes(n *ocpath.Node, text []byte) (Value, error) {
 	if !utf8.Valid(text) { // encoding/json would put U+FFFD there
 		return Value{}, leafError(n, errors.New("not JSON: the text is not UTF-8"))
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var doc any
-	if err := dec.Decode(&doc); err != nil {
-		return Value{}, leafError(n, fmt.Errorf("not JSON: %w", err))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Value{}, leafError(n, errors.New("text after the JSON value"))
+	doc, ok := plainScalar(text)
+	if !ok {
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		if err := dec.Decode(&doc); err != nil {
+			return Value{}, leafError(n, fmt.Errorf("not JSON: %w", err))
+		}
+		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+			return Value{}, leafError(n, errors.New("text after the JSON value"))
+		}
 	}
 	v, err := fromJSONDoc(n, doc)
 	if err != nil {
 		return Value{}, leafError(n, err)
 	}
 	return v, nil
+}
+
+// plainScalar reads what most leaves are, as encoding/json does and in a
+// fraction of its time: a string without escapes, a boolean, a number without
+// fraction and exponent. ok false is everything else, and what is no JSON.
+func plainScalar(text []byte) (doc any, ok bool) {
+	switch {
+	case len(text) > 1 && text[0] == '"' && bytes.IndexByte(text[1:], '"') == len(text)-2:
+		inner := text[1 : len(text)-1]
+		if slices.ContainsFunc(inner, func(c byte) bool { return c < ' ' || c == '\\' }) {
+			return nil, false
+		}
+		return string(inner), true
+	case string(text) == "true":
+		return true, true
+	case string(text) == "false":
+		return false, true
+	}
+	digits := bytes.TrimPrefix(text, []byte("-"))
+	if len(digits) == 0 || digits[0] == '0' && len(digits) > 1 || slices.ContainsFunc(digits, func(c byte) bool { return c < '0' || c > '9' }) {
+		return nil, false
+	}
+	return json.Number(text), true
 }
 
 func fromJSONDoc(n *ocpath.Node, doc any) (Value, error) {

@@ -67,23 +67,31 @@ func (p Path) Within(o Path) bool {
 // String is the path in the text form of gNMI
 // (gnmi-path-strings: "/interfaces/interface[name=eth0]/mtu").
 func (p Path) String() string {
-	var b strings.Builder
-	for _, e := range p.elems() {
-		b.WriteByte('/')
-		b.WriteString(e.name)
-		for i, key := range e.keys {
-			b.WriteByte('[')
-			b.WriteString(key)
-			b.WriteByte('=')
-			b.WriteString(escapeKey(e.values[i]))
-			b.WriteByte(']')
+	var way [maxNesting]*ocpath.Node // to the node, filled from the end
+	first := len(way)
+	for id := p.Node; id != ocpath.Root; id = way[first].Parent {
+		first--
+		way[first] = ocpath.Get(id)
+	}
+	text, used := make([]byte, 0, 128), 0
+	for _, n := range way[first:] {
+		text = append(append(text, '/'), n.Name...)
+		if used += len(n.Keys); len(n.Keys) == 0 || used > len(p.Keys) {
+			continue
+		}
+		for i, key := range n.Keys {
+			text = append(append(append(text, '['), ocpath.Get(key).Name...), '=')
+			text = append(append(text, escapeKey(validUTF8(p.Keys[used-len(n.Keys)+i]))...), ']')
 		}
 	}
-	if b.Len() == 0 {
+	if len(text) == 0 {
 		return "/"
 	}
-	return b.String()
+	return string(text)
 }
+
+// maxNesting is far more than how deep the models are nested.
+const maxNesting = 32
 
 // Format is the path in the text form of gNMI.
 func Format(p Path) string { return p.String() }

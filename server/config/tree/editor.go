@@ -96,6 +96,9 @@ func repeated(elements []schema.Value) (schema.Value, bool) {
 
 // check holds a leaf's value against the model's ranges, lengths and patterns.
 func (f *field) check(target reflect.Value) error {
+	if f.free {
+		return nil
+	}
 	errs := ytypes.Validate(f.entry, target.Interface())
 	if len(errs) == 0 {
 		return nil

@@ -32,6 +32,8 @@ type field struct {
 	// entry is what ygot knows of a leaf, or of the leaf that it refers to:
 	// ranges, patterns, lengths.
 	entry *yang.Entry
+	// free says that each value of the Go type is one of the model.
+	free bool
 	// keyAt is, for a key leaf of a list and for the leaf below config that it
 	// refers to, one more than the index of its value in schema.Path.Keys.
 	keyAt int
@@ -95,6 +97,7 @@ func (s *Schema) bind(n *ocpath.Node, holder reflect.Type, index int) error {
 		if f.entry, err = resolved(schemaEntry.Dir[n.Name]); err != nil {
 			return err
 		}
+		f.free = unrestricted(f.entry)
 		f.leaf, err = newCodec(n, t)
 		return err
 	}
@@ -111,6 +114,31 @@ func resolved(entry *yang.Entry) (*yang.Entry, error) {
 	list := *entry
 	list.Type = to.Type
 	return &list, nil
+}
+
+// unrestricted reports a leaf whose type has no ranges, lengths or patterns of
+// its own. Of the names of enumerations and identities a codec sets only those
+// that there are.
+func unrestricted(entry *yang.Entry) bool {
+	t := entry.Type
+	switch {
+	case entry.IsLeafList():
+		return false
+	case t.Kind == yang.Ystring:
+		return len(t.Pattern)+len(t.POSIXPattern)+len(t.Length) == 0
+	case t.Kind == yang.Ybool, t.Kind == yang.Yenum, t.Kind == yang.Yidentityref:
+		return true
+	}
+	whole, isInteger := wholeRanges()[t.Kind]
+	return isInteger && t.Range.Equal(whole)
+}
+
+// wholeRanges are those of the integers' types without a restriction.
+func wholeRanges() map[yang.TypeKind]yang.YangRange {
+	return map[yang.TypeKind]yang.YangRange{
+		yang.Yint8: yang.Int8Range, yang.Yint16: yang.Int16Range, yang.Yint32: yang.Int32Range, yang.Yint64: yang.Int64Range,
+		yang.Yuint8: yang.Uint8Range, yang.Yuint16: yang.Uint16Range, yang.Yuint32: yang.Uint32Range, yang.Yuint64: yang.Uint64Range,
+	}
 }
 
 // bindKeyStruct finds the fields of the key of a list with several keys.
