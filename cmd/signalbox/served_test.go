@@ -391,3 +391,39 @@ func TestGRPCServerStateIsTheListener(t *testing.T) {
 	r.wait("/system/grpc-servers/grpc-server[name=DEFAULT]/state/transport-security", "true")
 	r.wait("/system/grpc-servers/grpc-server[name=DEFAULT]/state/listen-addresses", "[127.0.0.1]")
 }
+
+// TestWhatGeneralClientsAskForIsThere: a subscription to a part of the models
+// of which the device has nothing ends in a sync, and not in an error.
+func TestWhatGeneralClientsAskForIsThere(t *testing.T) {
+	r := runElement(t, 0)
+	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/qos", "/system"} {
+		for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_ONCE, gpb.SubscriptionList_STREAM} {
+			if err := r.syncs(path, mode); err != nil {
+				t.Errorf("%s, %s: %v", path, mode, err)
+			}
+		}
+	}
+	if err := r.syncs("/qos/queues", gpb.SubscriptionList_ONCE); grpcstatus.Code(err) != codes.Unimplemented {
+		t.Errorf("below /qos: %v, want Unimplemented", err)
+	}
+}
+
+// syncs subscribes to a path and waits until all that is there was sent.
+func (r *running) syncs(path string, mode gpb.SubscriptionList_Mode) error {
+	ctx, cancel := context.WithTimeout(r.t.Context(), bound)
+	defer cancel()
+	stream, err := r.Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	err = stream.Send(&gpb.SubscribeRequest{Request: &gpb.SubscribeRequest_Subscribe{Subscribe: &gpb.SubscriptionList{
+		Mode: mode, Encoding: gpb.Encoding_PROTO, Subscription: []*gpb.Subscription{{Path: element.Path(path), Mode: gpb.SubscriptionMode_ON_CHANGE}},
+	}}})
+	for err == nil {
+		var answer *gpb.SubscribeResponse
+		if answer, err = stream.Recv(); answer.GetSyncResponse() {
+			return nil
+		}
+	}
+	return err
+}
