@@ -77,6 +77,10 @@ func (s *collector) apply(answer *gpb.SubscribeResponse) error {
 		s.synced = true
 	}
 	n := answer.GetUpdate()
+	if n.GetAtomic() { // it is all there is below its prefix
+		node := fromProto(n.GetPrefix()).String()
+		maps.DeleteFunc(s.tree, func(leaf, _ string) bool { return holds(node, leaf) })
+	}
 	for _, gone := range n.GetDelete() {
 		node, any := fromProto(n.GetPrefix(), gone).String(), false
 		for leaf := range s.tree {
@@ -86,7 +90,8 @@ func (s *collector) apply(answer *gpb.SubscribeResponse) error {
 				delete(s.tree, leaf)
 			}
 		}
-		if !any {
+		// What came and went again before it was sent may be told to be gone.
+		if !any && strings.Contains(node, "/config") {
 			s.idle = append(s.idle, "delete of nothing: "+node)
 		}
 	}

@@ -41,7 +41,7 @@ func (d *dice) one(n int) bool { return d.IntN(n) == 0 }
 
 // The names that are drawn. Interfaces p0 to p3 are there most of the time, p4
 // when another one is renamed, and the last never.
-func (d *dice) port() string { return pick(d, "p0", "p1", "p2", "p3", "p4", `q]\=[`) }
+func (d *dice) port() string { return pick(d, "p0", "p1", "p2", "p3", "p4", `q]\=[`, "lag0") }
 
 func (d *dice) instance() string { return pick(d, defaultSwitch, defaultSwitch, "red", "blue") }
 
@@ -59,9 +59,14 @@ func (d *dice) keyed(p path) path {
 			switch name {
 			case "name":
 				value = d.instance()
-				if n.name == "interface" {
+				switch {
+				case p[0].name == "lacp":
+					value = d.aggregate()
+				case n.name == "interface":
 					value = d.port()
 				}
+			case "interface":
+				value = d.port()
 			case "id":
 				value = pick(d, "a", "b")
 			case "mac-address":
@@ -96,13 +101,29 @@ func (d *dice) value(p path) string {
 		return fmt.Sprint(d.IntN(600))
 	case "mac-address":
 		return pick(d, "02:aa:00:00:00:0"+fmt.Sprint(d.IntN(9)), "02:AA:00:00:00:0C", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:aa")
-	case "interface":
+	case "interface", "primary":
 		return d.port()
+	case "standby-member":
+		return pick(d, "", d.port(), "p0,p1", "p1,p1")
+	case "aggregate-id":
+		return d.aggregate()
+	case "min-links", "port-priority", "system-priority":
+		return fmt.Sprint(d.IntN(4))
+	case "up-delay":
+		return fmt.Sprint(pick(d, 0, d.IntN(100), 700_000))
+	case "lag-type":
+		return pick(d, "LACP", "STATIC")
+	case "distribution":
+		return pick(d, "TRANSPORT_PORTS", "MAC_ADDRESSES", "VLAN_SOURCE_MAC", "ACTIVE_BACKUP")
+	case "interval":
+		return pick(d, "FAST", "SLOW")
+	case "lacp-mode":
+		return pick(d, "ACTIVE", "PASSIVE")
 	case "name":
 		return pick(d, "one", "two", "")
 	case "type":
 		if p[0].name == "interfaces" {
-			return pick(d, "ethernetCsmacd", "ethernetCsmacd", "ethernetCsmacd", "l2vlan")
+			return pick(d, "ethernetCsmacd", "ethernetCsmacd", "ethernetCsmacd", "l2vlan", aggregateType)
 		}
 		return pick(d, "L2VSI", "L2VSI", "L2VSI", "DEFAULT_INSTANCE", "L3VRF")
 	case "trunk-vlans":
@@ -114,7 +135,7 @@ func (d *dice) value(p path) string {
 	case "interface-mode":
 		return pick(d, "ACCESS", "TRUNK")
 	}
-	return pick(d, "true", "false") // enabled, mac-learning
+	return pick(d, "true", "false") // the others are booleans
 }
 
 // trunk draws a list of VLANs; some overlap.

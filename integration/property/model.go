@@ -31,8 +31,11 @@ func (t tree) set(p path, value string) {
 	}
 }
 
-// isList reports the one leaf-list there is, whose empty value is none.
-func isList(p path) bool { return p[len(p)-1].name == "trunk-vlans" }
+// isList reports a leaf-list, whose empty value is none.
+func isList(p path) bool {
+	last := p[len(p)-1].name
+	return last == "trunk-vlans" || last == "standby-member"
+}
 
 // add adds to a leaf-list what it lacks.
 func (t tree) add(p path, value string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -380,18 +381,20 @@ func (r *run) within(compare func() (string, error)) {
 // state is what Get gives: of everything, or of the leaves of interfaces and
 // network instances that the test knows.
 func (r *run) state(everything bool) (tree, error) {
-	req := &gpb.GetRequest{Path: []*gpb.Path{{}}, Encoding: gpb.Encoding_PROTO}
-	if !everything {
-		req.Type = gpb.GetRequest_STATE
-		req.Path = []*gpb.Path{parse("/interfaces").proto(), parse("/network-instances").proto()}
+	if everything {
+		return get(r.Context(), r.Client, r.dice.models, &gpb.GetRequest{Path: []*gpb.Path{{}}, Encoding: gpb.Encoding_PROTO})
 	}
-	got, err := get(r.Context(), r.Client, r.dice.models, req)
-	for leaf := range got {
-		if !everything && unchecked(leaf) {
-			delete(got, leaf)
+	all := tree{}
+	for _, top := range []string{"/interfaces", "/network-instances"} { // either may hold nothing
+		req := &gpb.GetRequest{Path: []*gpb.Path{parse(top).proto()}, Type: gpb.GetRequest_STATE, Encoding: gpb.Encoding_PROTO}
+		got, err := get(r.Context(), r.Client, r.dice.models, req)
+		if err != nil {
+			return nil, err
 		}
+		maps.Copy(all, got)
 	}
-	return got, err
+	maps.DeleteFunc(all, func(leaf, _ string) bool { return unchecked(leaf) })
+	return all, nil
 }
 
 // lasting are the leaves whose values do not go on by themselves; of the
@@ -401,7 +404,7 @@ func (t tree) lasting() tree {
 	for leaf, value := range t {
 		switch {
 		case strings.HasPrefix(leaf, "/interfaces/interface[name=lo]/state/counters/"), strings.HasPrefix(leaf, "/system/processes/"), strings.HasPrefix(leaf, "/system/cpus/"), strings.HasPrefix(leaf, "/system/memory/"),
-			strings.Contains(leaf, "/utilization/"), strings.Contains(leaf, "/rates/state/"),
+			strings.Contains(leaf, "/utilization/"), strings.Contains(leaf, "/subscriptions/"), strings.Contains(leaf, "/rates/state/"),
 			leaf == "/system/state/current-datetime", leaf == "/system/state/up-time":
 			value = "it is there"
 		}

@@ -12,6 +12,7 @@ import (
 const (
 	interfaceList = "/interfaces/interface[name=*]"
 	instanceList  = "/network-instances/network-instance[name=*]"
+	lacpList      = "/lacp/interfaces/interface[name=*]"
 	memberList    = instanceList + "/interfaces/interface[id=*]"
 	vlanList      = instanceList + "/vlans/vlan[vlan-id=*]"
 	stationList   = instanceList + "/fdb/mac-table/entries/entry[mac-address=*][vlan=*]"
@@ -40,6 +41,7 @@ func (t tree) check() faults {
 	}
 	t.checkMembers(f)
 	t.checkStations(f)
+	t.checkLACP(f)
 	return f
 }
 
@@ -50,8 +52,9 @@ func (t tree) checkInterface(f faults, p path) {
 	}
 	switch kind := t.leaf(p, "config", "type"); kind {
 	case "ethernetCsmacd":
-	case "ieee8023adLag":
-		f.add(codes.Unimplemented, p.String()+": an aggregate")
+		t.checkMember(f, p)
+	case aggregateType:
+		t.checkAggregate(f, p)
 	default:
 		f.invalid(p, "type "+kind)
 	}
@@ -77,7 +80,7 @@ func station(mac string) bool {
 }
 
 func (t tree) checkSwitched(f faults, p path) {
-	config := p.below("ethernet", "switched-vlan", "config")
+	config := t.switchedVLAN(p)
 	access, native, trunk := t.leaf(config, "access-vlan"), t.leaf(config, "native-vlan"), t.leaf(config, "trunk-vlans")
 	switch t.leaf(config, "interface-mode") {
 	case "ACCESS":
@@ -156,6 +159,15 @@ func (t tree) has(name string) bool {
 	return t.leaf(entry(name), "config", "name") != ""
 }
 
+// switchedVLAN is the path of what makes an interface a switch port: that of an
+// aggregate is another than that of others.
+func (t tree) switchedVLAN(p path) path {
+	if t.leaf(p, "config", "type") == aggregateType {
+		return p.below("aggregation", "switched-vlan", "config")
+	}
+	return p.below("ethernet", "switched-vlan", "config")
+}
+
 // entry is the path of an interface.
 func entry(name string) path {
 	return path{{name: "interfaces"}, {name: "interface", keys: []key{{"name", name}}}}
@@ -183,7 +195,7 @@ func (t tree) checkStations(f faults) {
 
 // switchOf is the switch that an interface is a port of, "" for none.
 func (t tree) switchOf(name string) string {
-	if t.leaf(entry(name), "ethernet", "switched-vlan", "config", "interface-mode") == "" {
+	if t.leaf(t.switchedVLAN(entry(name)), "interface-mode") == "" {
 		return ""
 	}
 	for _, p := range t.entries(memberList) {
@@ -210,7 +222,7 @@ func (t tree) ports(instance string) []string {
 // one, and those of a trunk. all reports a trunk that names none, and carries
 // each that is on its switch.
 func (t tree) named(name string) (untagged int, tagged []int, all bool) {
-	config := entry(name).below("ethernet", "switched-vlan", "config")
+	config := t.switchedVLAN(entry(name))
 	if t.leaf(config, "interface-mode") == "ACCESS" {
 		return atoi(t.leaf(config, "access-vlan")), nil, false
 	}

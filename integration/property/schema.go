@@ -68,48 +68,102 @@ const (
 	typesModule      = "openconfig-network-instance-types"
 	switchModule     = "signalbox-switch"
 	ianaModule       = "iana-if-type"
+	aggregateModule  = "openconfig-if-aggregate"
+	sdnModule        = "openconfig-if-sdn-ext"
+	lacpModule       = "openconfig-lacp"
+	teamingModule    = "signalbox-teaming"
+	portModule       = "signalbox-switch-port"
 )
 
 func uintType(bits int) leafType { return leafType{kind: number, high: 1<<bits - 1} }
 
 func enumType(names map[string]string) leafType { return leafType{kind: name, names: names} }
 
+// enum is the type of an enumeration, whose names belong to no module.
+func enum(names ...string) leafType {
+	t := enumType(map[string]string{})
+	for _, n := range names {
+		t.names[n] = ""
+	}
+	return t
+}
+
+func macType() leafType {
+	return leafType{pattern: regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)}
+}
+
+func vlanType() leafType { return leafType{kind: number, low: 1, high: 4094} }
+
 // models are the parts of the models that can be configured.
 func models() *node {
-	mac := leafType{pattern: regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)}
-	vlan := leafType{kind: number, low: 1, high: 4094}
-	str, boolean := leafType{}, leafType{kind: truth}
 	root := container("",
-		in(interfacesModule, container("interfaces", list("interface", []string{"name"},
-			leaf("name", str),
-			container("config", leaf("name", str), leaf("description", str), leaf("enabled", boolean, "true"), leaf("mtu", uintType(16)),
-				leaf("type", enumType(map[string]string{"ethernetCsmacd": ianaModule, "ieee8023adLag": ianaModule, "l2vlan": ianaModule}))),
-			container("hold-time", container("config", leaf("down", uintType(32), "0"), leaf("up", uintType(32), "0"))),
-			in(ethernetModule, container("ethernet",
-				container("config", leaf("mac-address", mac)),
-				in(vlanModule, container("switched-vlan", container("config",
-					leaf("interface-mode", enumType(map[string]string{"ACCESS": "", "TRUNK": ""})),
-					leaf("access-vlan", vlan), leaf("native-vlan", vlan),
-					leaf("trunk-vlans", leafType{low: 1, high: 4094, pattern: vlanRange(), list: true})))))),
-			in(ratesModule, container("rates", container("config", leaf("load-interval", uintType(16), "300"))))))),
-		in(instanceModule, container("network-instances", list("network-instance", []string{"name"},
-			leaf("name", str),
-			container("config", leaf("name", str), in(switchModule, leaf("enabled", boolean, "true")),
-				leaf("type", enumType(map[string]string{"L2VSI": typesModule, "DEFAULT_INSTANCE": typesModule, "L3VRF": typesModule}))),
-			container("interfaces", list("interface", []string{"id"},
-				leaf("id", str), container("config", leaf("id", str), leaf("interface", str)))),
-			container("vlans", list("vlan", []string{"vlan-id"},
-				leaf("vlan-id", vlan),
-				container("config", leaf("vlan-id", vlan), leaf("name", str),
-					leaf("status", enumType(map[string]string{"ACTIVE": "", "SUSPENDED": ""}), "ACTIVE")))),
-			container("fdb",
-				container("config", leaf("mac-aging-time", uintType(16)), leaf("mac-learning", boolean), leaf("maximum-entries", uintType(16))),
-				container("mac-table", container("entries", list("entry", []string{"mac-address", "vlan"},
-					leaf("mac-address", mac), leaf("vlan", vlan),
-					container("config", leaf("mac-address", mac), leaf("vlan", vlan)),
-					container("interface", container("interface-ref", container("config", leaf("interface", str))))))))))))
+		in(interfacesModule, container("interfaces", interfaceNode())),
+		in(lacpModule, container("lacp", lacpNodes()...)),
+		in(instanceModule, container("network-instances", instanceNode())))
 	root.spread()
 	return root
+}
+
+func interfaceNode() *node {
+	str, boolean := leafType{}, leafType{kind: truth}
+	return list("interface", []string{"name"},
+		leaf("name", str),
+		container("config", leaf("name", str), leaf("description", str), leaf("enabled", boolean, "true"), leaf("mtu", uintType(16)),
+			leaf("type", enumType(map[string]string{"ethernetCsmacd": ianaModule, "ieee8023adLag": ianaModule, "l2vlan": ianaModule})),
+			in(sdnModule, leaf("forwarding-viable", boolean, "true"))),
+		container("hold-time", container("config", leaf("down", uintType(32), "0"), leaf("up", uintType(32), "0"))),
+		in(ethernetModule, container("ethernet",
+			container("config", leaf("mac-address", macType()), in(aggregateModule, leaf("aggregate-id", str))),
+			switchedNode())),
+		in(aggregateModule, container("aggregation",
+			container("config", leaf("lag-type", enum("LACP", "STATIC")), leaf("min-links", uintType(16))),
+			switchedNode(),
+			in(teamingModule, container("teaming", container("config",
+				leaf("switch-independent", boolean), leaf("primary", str), leaf("standby-member", leafType{list: true}),
+				leaf("up-delay", leafType{kind: number, high: 600_000}), leaf("speed-weighted", boolean),
+				leaf("distribution", enum("TRANSPORT_PORTS", "IP_ADDRESSES", "MAC_ADDRESSES", "VLAN_SOURCE_MAC", "SWITCH_PORT", "DYNAMIC", "ACTIVE_BACKUP"))))))),
+		in(portModule, container("switch-port", container("config", leaf("allow-teaming", boolean)))),
+		in(ratesModule, container("rates", container("config", leaf("load-interval", uintType(16), "300")))))
+}
+
+// switchedNode is switched-vlan, of an interface or of an aggregate.
+func switchedNode() *node {
+	return in(vlanModule, container("switched-vlan", container("config",
+		leaf("interface-mode", enum("ACCESS", "TRUNK")), leaf("access-vlan", vlanType()), leaf("native-vlan", vlanType()),
+		leaf("trunk-vlans", leafType{low: 1, high: 4094, pattern: vlanRange(), list: true}))))
+}
+
+func lacpNodes() []*node {
+	str := leafType{}
+	return []*node{
+		container("config", leaf("system-priority", uintType(16))),
+		container("interfaces", list("interface", []string{"name"},
+			leaf("name", str),
+			container("config", leaf("name", str), leaf("interval", enum("FAST", "SLOW"), "SLOW"), leaf("lacp-mode", enum("ACTIVE", "PASSIVE"), "ACTIVE"),
+				leaf("system-priority", uintType(16))),
+			container("members", list("member", []string{"interface"},
+				leaf("interface", str),
+				container("config", leaf("interface", str), leaf("port-priority", uintType(16))))))),
+	}
+}
+
+func instanceNode() *node {
+	str, boolean := leafType{}, leafType{kind: truth}
+	return list("network-instance", []string{"name"},
+		leaf("name", str),
+		container("config", leaf("name", str), in(switchModule, leaf("enabled", boolean, "true")),
+			leaf("type", enumType(map[string]string{"L2VSI": typesModule, "DEFAULT_INSTANCE": typesModule, "L3VRF": typesModule}))),
+		container("interfaces", list("interface", []string{"id"},
+			leaf("id", str), container("config", leaf("id", str), leaf("interface", str)))),
+		container("vlans", list("vlan", []string{"vlan-id"},
+			leaf("vlan-id", vlanType()),
+			container("config", leaf("vlan-id", vlanType()), leaf("name", str), leaf("status", enum("ACTIVE", "SUSPENDED"), "ACTIVE")))),
+		container("fdb",
+			container("config", leaf("mac-aging-time", uintType(16)), leaf("mac-learning", boolean), leaf("maximum-entries", uintType(16))),
+			container("mac-table", container("entries", list("entry", []string{"mac-address", "vlan"},
+				leaf("mac-address", macType()), leaf("vlan", vlanType()),
+				container("config", leaf("mac-address", macType()), leaf("vlan", vlanType())),
+				container("interface", container("interface-ref", container("config", leaf("interface", str)))))))))
 }
 
 // vlanRange is the pattern of a range in trunk-vlans (openconfig-vlan-types).
@@ -161,7 +215,7 @@ func (t *leafType) accepts(value string) bool {
 		_, ok := t.names[value]
 		return ok
 	}
-	if t.list {
+	if t.list && t.high > 0 {
 		if n, err := strconv.ParseUint(value, 10, 64); err == nil {
 			return n >= t.low && n <= t.high
 		}

@@ -26,6 +26,9 @@ func (t tree) observed(n *topology.Namespace) (tree, error) {
 	}
 	for _, p := range t.entries(interfaceList) {
 		name := p[1].keys[0].value
+		if isTeam(p.String()) {
+			continue
+		}
 		if there[name] == nil {
 			all[p.below("state", "name").String()] = name
 			all[p.below("state", "oper-status").String()] = "NOT_PRESENT"
@@ -89,14 +92,15 @@ func (t tree) link(a *netlink.LinkAttrs) {
 
 // switched adds what is told of a switch port.
 func (t tree) switched(all tree, p path, name string) {
-	state := p.below("ethernet", "switched-vlan", "state")
+	config := t.switchedVLAN(p)
+	state := config[:len(config)-1].below("state")
 	put := func(value string, names ...string) {
 		if value != "" && value != "0" {
 			all[state.below(names...).String()] = value
 		}
 	}
 	untagged, tagged, carriesAll := t.named(name)
-	mode := t.leaf(p, "ethernet", "switched-vlan", "config", "interface-mode")
+	mode := t.leaf(config, "interface-mode")
 	put(mode, "interface-mode")
 	if mode == "ACCESS" {
 		put(strconv.Itoa(untagged), "access-vlan")
@@ -228,19 +232,25 @@ func (t tree) member(all tree, instance path, port string) {
 	all[p.below("state", "interface").String()] = port
 }
 
+// isTeam reports leaves of the interfaces that may be aggregates: what is
+// observed of them, and of their members, has tests of its own.
+func isTeam(leaf string) bool {
+	return strings.HasPrefix(leaf, "/interfaces/interface[name=lag") || strings.Contains(leaf, "/team-member/")
+}
+
 // unchecked are the leaves of state below interfaces and network instances
 // that observed does not tell.
 func unchecked(leaf string) bool {
 	p := parse(leaf)
 	last := p[len(p)-1].name
 	switch {
-	case len(p) < 2 || p[len(p)-2].name != "state":
+	case len(p) < 2 || p[len(p)-2].name != "state", isTeam(leaf):
 		return true
 	case strings.Contains(leaf, "/rates/state/") && last != "load-interval":
 		return true
 	}
 	switch last {
-	case "cpu", "management", "logical", "hardware-port", "last-change", "type", "hw-mac-address", "negotiated-port-speed", "negotiated-duplex-mode",
+	case "forwarding-viable", "aggregate-id", "allow-teaming", "cpu", "management", "logical", "hardware-port", "last-change", "type", "hw-mac-address", "negotiated-port-speed", "negotiated-duplex-mode",
 		"number", "kind", "forwarding", "age", "dynamic-entries", "moves", "refused", "direction", "reason", "pkts", "sflow-code":
 		return strings.HasPrefix(leaf, "/interfaces/") || last != "type"
 	}
@@ -259,6 +269,9 @@ func (t tree) kernel(n *topology.Namespace, made map[string]string) (string, err
 	for _, l := range list {
 		a := l.Attrs()
 		p := entry(a.Name)
+		if t.leaf(p, "ethernet", "config", "aggregate-id") != "" {
+			continue
+		}
 		first, own := made[a.Name]
 		put := func(what, configured, found, is string) {
 			switch {

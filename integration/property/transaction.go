@@ -19,6 +19,8 @@ func (d *dice) transaction(have tree) (all []operation, prefix path) {
 		all = []operation{d.whole(have)}
 	case 2:
 		all = d.stationOf(have)
+	case 3, 4:
+		all = d.team(have)
 	default:
 		for range 1 + d.IntN(1+d.IntN(6)) {
 			all = append(all, d.operation(have))
@@ -54,6 +56,10 @@ func (d *dice) operation(have tree) operation {
 		name := d.port()
 		return d.structure(d.writeOp(), entry(name), d.interfaceLeaves(name))
 	case 3:
+		if d.one(3) {
+			name := d.aggregate()
+			return d.structure(d.writeOp(), entry(name), d.aggregateLeaves(name, have))
+		}
 		name := d.instance()
 		leaves := d.instanceLeaves(name, have)
 		return d.structure(d.writeOp(), leaves[0].path[:2], leaves)

@@ -30,7 +30,7 @@ func encode(r *rand.Rand, n *node, value string) *gpb.TypedValue {
 	list := &gpb.ScalarArray{}
 	for _, e := range elements(value) {
 		k := text
-		if !strings.Contains(e, ".") {
+		if n.value.high > 0 && !strings.Contains(e, ".") {
 			k = number
 		}
 		list.Element = append(list.Element, scalar(r, k, e))
@@ -81,7 +81,7 @@ func jsonValue(n *node, value string, qualified bool) any {
 func jsonScalar(n *node, value string, qualified bool) any {
 	v, err := strconv.ParseUint(value, 10, 64)
 	switch {
-	case (n.value.kind == number || n.value.list) && err == nil:
+	case (n.value.kind == number || n.value.list && n.value.high > 0) && err == nil:
 		return v
 	case n.value.kind == truth:
 		return value == "true"
