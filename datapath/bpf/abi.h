@@ -154,10 +154,12 @@ struct lag_bucket {
 	__u8 second;
 };
 
-/* The element writes the first half, the program the second. */
+/* The element writes the first word, the program the others. */
 struct lag_member {
-	struct way way;	/* interface 0: no member */
-	__u64 device;	/* the kernel's struct net_device, or 0: unknown */
+	struct way way;		/* interface 0: no member */
+	__u64 device;		/* the kernel's struct net_device, or 0: unknown */
+	__u32 looked_at;	/* jiffies when that was found to be true */
+	__u32 reserved[3];
 };
 
 struct lag_table {

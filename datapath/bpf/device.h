@@ -79,13 +79,19 @@ extern void bpf_rcu_read_unlock(void) __ksym;
 #define DEVICE_HASH	256		/* net/core/dev.h, NETDEV_HASHENTRIES */
 #define DEVICE_CHAIN	128		/* interfaces in one place of the hash */
 
+/* device_is_live is whether an interface is alive, if there is one. */
+static inline bool device_is_live(__u64 address)
+{
+	return (kernel_object(net_device, address)->state & DEVICE_STATES) == DEVICE_LIVE;
+}
+
 /* device_is is whether an address still leads to an interface that is alive. */
 static inline bool device_is(__u64 address, __u64 net, __u32 ifindex)
 {
 	const struct net_device *dev = kernel_object(net_device, address);
 
 	return (__u32)dev->ifindex == ifindex && (__u64)dev->nd_net.net == net &&
-	       (dev->state & DEVICE_STATES) == DEVICE_LIVE;
+	       device_is_live(address);
 }
 
 /* device_find gives the address of an interface of a namespace, or 0. */

@@ -61,7 +61,7 @@ __attribute__((noinline)) int flood_member(struct __sk_buff *skb, struct passage
 
 	if (!p)
 		return DROP_TRANSMIT;
-	reason = lag_choose(skb, &p->frame, &p->act, &way);
+	reason = lag_choose(skb, &p->frame, &p->act, p->now, &way);
 	way.flags &= ~OUT_PEER;
 	p->act.way = way;
 	return reason;
@@ -127,7 +127,7 @@ static long flood_step(__u32 step, struct flooding *x)
 
 /*
  * flood_frame sends all copies of a frame but the last, which is left to the
- * caller as the frame's action. `members` counts them.
+ * caller as the frame's action.
  */
 __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage *p)
 {
@@ -139,8 +139,11 @@ __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage 
 	set = bpf_map_lookup_elem(&flood, &p->fid);
 	if (!set)
 		return 0;
+	p->members = 0;
 	x.summary = READ_ONCE(set->summary);
 	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);
+	if (!p->members)
+		p->in = DROP_EMPTY_PORT_LIST;
 	if (p->act.way.flags & OUT_LAG)
 		p->out = flood_member(skb, p);
 	return 0;

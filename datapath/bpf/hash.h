@@ -52,9 +52,10 @@ enum protocol {
 /* has_ports: the protocol begins with two ports of 16 bits. */
 static inline bool has_ports(__u32 protocol)
 {
-	return protocol == PROTO_TCP || protocol == PROTO_UDP ||
-	       protocol == PROTO_DCCP || protocol == PROTO_SCTP ||
-	       protocol == PROTO_UDPLITE;
+	const __u64 low = 1ULL << PROTO_TCP | 1ULL << PROTO_UDP | 1ULL << PROTO_DCCP;
+
+	return protocol < 64 ? low >> protocol & 1 :
+	       protocol == PROTO_SCTP || protocol == PROTO_UDPLITE;
 }
 
 /* An address of layer 2 as a number, its last octet lowest. */
@@ -95,6 +96,7 @@ static inline __u64 hash_macs(const struct frame *f, __u16 type)
 #define TYPE_VERSION_IHL	0x00ffffff	/* of the word at 12 */
 #define IPV4_NO_OPTIONS		0x00450008
 #define FRAGMENT_MASK		0xff3f		/* more fragments, offset */
+#define PROTOCOL_SHIFT		24		/* in the word at 20 */
 
 /*
  * hash_quick is the number by layers 3 and 4 of what most frames are: IPv4
@@ -104,15 +106,14 @@ static inline bool hash_quick(struct __sk_buff *skb, __u64 *hash)
 {
 	const void *data = (const void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
-	__u32 word, protocol;
+	__u32 word;
 
 	if (data + 38 > end)
 		return false;
 	if ((*(const __u32 *)(data + 12) & TYPE_VERSION_IHL) != IPV4_NO_OPTIONS)
 		return false;
-	word = *(const __u32 *)(data + 20);
-	protocol = word >> 24;
-	if (word & FRAGMENT_MASK || (protocol != PROTO_TCP && protocol != PROTO_UDP))
+	word = *(const __u32 *)(data + 20) & (0xff << PROTOCOL_SHIFT | FRAGMENT_MASK);
+	if (word != PROTO_TCP << PROTOCOL_SHIFT && word != PROTO_UDP << PROTOCOL_SHIFT)
 		return false;
 	*hash = hash_addresses(*(const __u64 *)(data + 26)) +
 		hash_ports(*(const __u32 *)(data + 34));
@@ -189,15 +190,20 @@ static inline __u32 ipv6_transport(struct __sk_buff *skb, __u32 at, __u32 next)
 	return has_ports(next) ? at : 0;
 }
 
+static inline __u64 hash_addresses6(const struct ipv6 *ip)
+{
+	return bpf_be64_to_cpu(ip->src[0]) * HASH_UPPER_SRC +
+	       bpf_be64_to_cpu(ip->src[1]) * HASH_LOWER_SRC +
+	       bpf_be64_to_cpu(ip->dst[0]) * HASH_UPPER_DST +
+	       bpf_be64_to_cpu(ip->dst[1]) * HASH_LOWER_DST;
+}
+
 static inline bool hash_ipv6(struct __sk_buff *skb, struct ipv6 *ip, __u32 at,
 			     bool ports, __u64 *hash)
 {
 	if (bpf_skb_load_bytes(skb, at, ip, sizeof(*ip)))
 		return false;
-	*hash = bpf_be64_to_cpu(ip->src[0]) * HASH_UPPER_SRC +
-		bpf_be64_to_cpu(ip->src[1]) * HASH_LOWER_SRC +
-		bpf_be64_to_cpu(ip->dst[0]) * HASH_UPPER_DST +
-		bpf_be64_to_cpu(ip->dst[1]) * HASH_LOWER_DST;
+	*hash = hash_addresses6(ip);
 	if (!ports)
 		return true;
 	at = ipv6_transport(skb, at + sizeof(*ip), ip->next);
@@ -226,9 +232,9 @@ static inline __u16 frame_type(struct __sk_buff *skb, __u32 *payload)
 	return bpf_ntohs(type);
 }
 
-/* hash_frame is the bucket of a frame by the layers of a distribution. */
-__attribute__((noinline)) int hash_frame(struct __sk_buff *skb, struct frame *f,
-					 __u32 distribution)
+/* hash_slowly goes through all headers of a frame. */
+__attribute__((noinline)) int hash_slowly(struct __sk_buff *skb, struct frame *f,
+					  __u32 distribution)
 {
 	bool ports = distribution != LAG_IP_ADDRESSES;
 	union {
@@ -249,6 +255,39 @@ __attribute__((noinline)) int hash_frame(struct __sk_buff *skb, struct frame *f,
 	if (type == ETH_P_IPV6 && hash_ipv6(skb, &ip.v6, payload, ports, &hash))
 		return hash >> BUCKET_BITS;
 	return hash_macs(f, type) >> BUCKET_BITS;
+}
+
+/*
+ * hash_frame is the bucket of a frame by the layers of a distribution. What has
+ * no tag in the band is read in place: addresses of layers 2 and 3, and IPv6
+ * whose ports come next. -1 for all else.
+ */
+__attribute__((noinline)) int hash_frame(struct __sk_buff *skb, struct frame *f,
+					 __u32 distribution)
+{
+	const void *data = (const void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	const struct ipv6 *ip = data + ETH_HLEN;
+	__u32 word;
+	__u64 hash;
+
+	if (!f || data + ETH_HLEN + sizeof(*ip) + 4 > end)
+		return -1;
+	word = *(const __u32 *)(data + 12);
+	if (distribution == LAG_MAC_ADDRESSES)
+		return (__u16)word == bpf_htons(ETH_P_8021Q) ||
+		       (__u16)word == bpf_htons(ETH_P_8021AD) ?
+			       -1 : hash_macs(f, bpf_ntohs(word)) >> BUCKET_BITS;
+	if (distribution == LAG_IP_ADDRESSES && (word & TYPE_VERSION_IHL) == IPV4_NO_OPTIONS)
+		return hash_addresses(*(const __u64 *)(data + 26)) >> BUCKET_BITS;
+	if ((__u16)word != bpf_htons(ETH_P_IPV6))
+		return -1;
+	hash = hash_addresses6(ip);
+	if (distribution == LAG_IP_ADDRESSES)
+		return hash >> BUCKET_BITS;
+	if (!has_ports(ip->next))
+		return -1;
+	return (hash + hash_ports(*(const __u32 *)(ip + 1))) >> BUCKET_BITS;
 }
 
 #endif

@@ -46,8 +46,11 @@ __attribute__((noinline)) int lag_live(__u32 number, __u32 slot)
 		return 0;
 	m = &t->member[slot];
 	way = lag_way(m);
-	return way.flags & OUT_ACTIVE &&
-	       device_live(&m->device, READ_ONCE(globals.net), way.ifindex);
+	if (!(way.flags & OUT_ACTIVE) ||
+	    !device_live(&m->device, READ_ONCE(globals.net), way.ifindex))
+		return 0;
+	WRITE_ONCE(m->looked_at, (__u32)bpf_jiffies64());
+	return 1;
 }
 
 /* lag_any is the first member that frames may leave by, or LAG_NO_MEMBER. */
@@ -120,22 +123,28 @@ __attribute__((noinline)) int lag_flowlet(__u32 number, __u32 bucket,
 static inline __u32 lag_bucket(struct __sk_buff *skb, struct frame *f,
 			       const struct action *act)
 {
+	__u16 flags = act->way.flags;
 	__u64 hash;
+	int bucket;
 
-	if (act->way.flags & OUT_BY_PORTS && hash_quick(skb, &hash))
+	if (flags & OUT_BY_PORTS && hash_quick(skb, &hash))
 		return hash >> BUCKET_BITS;
-	if (act->way.flags & OUT_BY_FRAME)
-		return hash_frame(skb, f, act->distribution) & (LAG_BUCKETS - 1);
+	if (flags & OUT_BY_FRAME) {
+		bucket = hash_frame(skb, f, act->distribution);
+		if (bucket < 0)
+			bucket = hash_slowly(skb, f, act->distribution);
+		return bucket & (LAG_BUCKETS - 1);
+	}
 	return act->bucket;
 }
 
 /*
- * lag_choose finds the member that a frame leaves by now. The pointer to the
- * member's device is believed where it leads to a live one; all else is looked
- * at with more care.
+ * lag_choose finds the member that a frame leaves by now. Where the pointer to
+ * the member's device leads is looked at once in each jiffy: between, only
+ * whether it is alive. All else is looked at with more care.
  */
 static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f,
-					  const struct action *act,
+					  const struct action *act, __u32 now,
 					  struct way *way)
 {
 	__u32 bucket = lag_bucket(skb, f, act), slot;
@@ -151,7 +160,7 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 		struct lag_member *m = &t->member[slot];
 
 		*way = lag_way(m);
-		if (device_is(m->device, READ_ONCE(globals.net), way->ifindex))
+		if (READ_ONCE(m->looked_at) == now && device_is_live(READ_ONCE(m->device)))
 			return DROP_NONE;
 	}
 	slot = lag_slot(act->lag, bucket);
@@ -174,6 +183,20 @@ static inline __u64 lag_pin(__u32 distribution, __u64 mac, __u16 vlan, __u32 por
 	return distribution == LAG_SWITCH_PORT ? hash_port(port) : 0;
 }
 
+/* lag_layers is what the bucket of each frame is made of. */
+static inline __u16 lag_layers(__u32 distribution)
+{
+	switch (distribution) {
+	case LAG_TRANSPORT_PORTS:
+	case LAG_DYNAMIC:
+		return OUT_BY_FRAME | OUT_BY_PORTS;
+	case LAG_IP_ADDRESSES:
+	case LAG_MAC_ADDRESSES:
+		return OUT_BY_FRAME;
+	}
+	return 0;
+}
+
 /* lag_resolve makes the action of an aggregate's port. */
 static inline void lag_resolve(const struct frame *f, __u32 lag, __u16 vlan,
 			       __u32 from, struct action *act)
@@ -181,14 +204,10 @@ static inline void lag_resolve(const struct frame *f, __u32 lag, __u16 vlan,
 	struct lag_table *t = lag_table(lag);
 	__u32 distribution = t ? t->distribution : LAG_FREE;
 
-	act->way.flags = OUT_LAG;
+	act->way.flags = OUT_LAG | lag_layers(distribution);
 	act->lag = lag;
 	act->distribution = distribution;
 	act->bucket = lag_pin(distribution, frame_src(f), vlan, from) >> BUCKET_BITS;
-	if (distribution == LAG_TRANSPORT_PORTS || distribution == LAG_DYNAMIC)
-		act->way.flags |= OUT_BY_PORTS | OUT_BY_FRAME;
-	else if (distribution == LAG_IP_ADDRESSES || distribution == LAG_MAC_ADDRESSES)
-		act->way.flags |= OUT_BY_FRAME;
 }
 
 #endif

@@ -28,14 +28,12 @@ static inline enum drop_reason egress(const struct frame *f, __u32 number,
 	if (!port)
 		return DROP_EGRESS_DOWN;
 	how = port_how(port);
-	*act = (struct action){
-		.way = {
-			.ifindex = port->ifindex,
-			.port = number,
-			.flags = how.flags & PORT_PEER ? OUT_PEER : 0,
-		},
-		.max_octets = port->mtu + ETH_HLEN,
-	};
+	act->way.ifindex = port->ifindex;
+	act->way.port = number;
+	act->way.flags = how.flags & PORT_PEER ? OUT_PEER : 0;
+	act->max_octets = port->mtu + ETH_HLEN;
+	act->tag = 0;
+	act->lag = 0;
 	if (how.flags & PORT_AGGREGATE)
 		lag_resolve(f, port->lag, vlan, from, act);
 	if (!(how.flags & PORT_FORWARDING) || !(act->way.ifindex | act->lag))

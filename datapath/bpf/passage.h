@@ -31,6 +31,7 @@ struct passage {
 	__u8 in;		/* enum drop_reason: why it was dropped at in_port, */
 	__u8 out;		/* or can't leave by act */
 	bool to_host;		/* it is the host's */
+	bool to_all;		/* it is flooded */
 };
 
 #endif

@@ -159,10 +159,9 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 		return reason;
 
 	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), p->fid);
-	if (!to) {
-		flood_frame(skb, p);
-		return p->members ? DROP_NONE : DROP_EMPTY_PORT_LIST;
-	}
+	p->to_all = !to;
+	if (p->to_all)
+		return DROP_NONE;
 	if (to == p->port)
 		return DROP_LOOPBACK;
 	p->out = egress(f, to, p->sw, p->vlan, p->port, &p->act);
@@ -189,19 +188,20 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 static inline int leave(struct __sk_buff *skb, struct frame *f, __u32 octets,
 			enum cast cast, __u32 in_port, enum drop_reason in,
 			const struct action *act, enum drop_reason out,
-			bool to_host)
+			bool to_host, __u32 now)
 {
-	struct way way = act->way;
+	struct way way;
 
 	if (!in_port)
 		return TCX_NEXT;
 	count_in(in_port, cast, octets, in);
 	if (to_host)
 		return TCX_NEXT;
+	way = act->way;
 	if (in || !way.port)
 		return TCX_DROP;
 	if (!out && way.flags & OUT_LAG)
-		out = lag_choose(skb, f, act, &way);
+		out = lag_choose(skb, f, act, now, &way);
 	if (!out)
 		out = prepare(skb, f, act, way.ifindex);
 	count_out(way.port, cast, f->octets + f->tag_octets, out);
@@ -223,17 +223,20 @@ int switch_ingress(struct __sk_buff *skb)
 	flow = bpf_map_lookup_elem(&flow_cache, &slot);
 	if (flow && flow_hit(flow, &p.key, p.now))
 		return leave(skb, &p.frame, octets, CAST_UNICAST, flow->in_port,
-			     DROP_NONE, &flow->action, DROP_NONE, false);
+			     DROP_NONE, &flow->action, DROP_NONE, false, p.now);
 
 	p.in_port = 0;
 	p.in = DROP_NONE;
 	p.out = DROP_NONE;
 	p.to_host = false;
-	p.members = 0;
-	p.act = (struct action){};
+	p.to_all = false;
+	p.act.way.port = 0;
+	p.act.way.flags = 0;
 	resolve(skb, &p);
+	if (p.to_all)
+		flood_frame(skb, &p);
 	return leave(skb, &p.frame, octets, frame_cast(&p.frame), p.in_port,
-		     p.in, &p.act, p.out, p.to_host);
+		     p.in, &p.act, p.out, p.to_host, p.now);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */

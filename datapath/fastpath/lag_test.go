@@ -19,7 +19,9 @@ var spread = []struct {
 	flow func(i int) flow
 	by   []spec.Distribution // the distributions that tell them apart
 }{
-	{"source ports", func(i int) flow { return flow{proto: unix.IPPROTO_TCP, src: 1, dst: 2, sport: uint16(20000 + i), dport: 80} },
+	{"source ports", func(i int) flow {
+		return flow{proto: unix.IPPROTO_TCP, src: 1, dst: 2, sport: uint16(20000 + i), dport: 80}
+	},
 		[]spec.Distribution{spec.TransportPorts, spec.Dynamic}},
 	{"ports of several hosts", func(i int) flow {
 		return flow{proto: unix.IPPROTO_UDP, src: uint32(i % 100), dst: 7, sport: uint16(32768 + i/100*2), dport: 53}
@@ -32,7 +34,9 @@ var spread = []struct {
 	{"hosts of two networks", func(i int) flow {
 		return flow{src: uint32(i / 100), dst: 1<<16 + uint32(i%100), proto: unix.IPPROTO_ICMP}
 	}, []spec.Distribution{spec.TransportPorts, spec.IPAddresses}},
-	{"hosts, IPv6", func(i int) flow { return flow{v6: true, proto: unix.IPPROTO_TCP, src: uint32(i), dst: 9, sport: 1, dport: 2} },
+	{"hosts, IPv6", func(i int) flow {
+		return flow{v6: true, proto: unix.IPPROTO_TCP, src: uint32(i), dst: 9, sport: 1, dport: 2}
+	},
 		[]spec.Distribution{spec.TransportPorts, spec.IPAddresses}},
 	{"source addresses", func(i int) flow { return flow{sourceMAC: uint16(1000 + i)} },
 		[]spec.Distribution{spec.MACAddresses, spec.VLANSourceMAC}},

@@ -170,9 +170,11 @@ type SwitchLagLoad struct {
 }
 
 type SwitchLagMember struct {
-	_      structs.HostLayout
-	Way    SwitchWay
-	Device uint64
+	_        structs.HostLayout
+	Way      SwitchWay
+	Device   uint64
+	LookedAt uint32
+	Reserved [3]uint32
 }
 
 type SwitchLagPause struct {
