@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,17 +30,17 @@ type lagRow struct {
 
 // memberRow is a member of an aggregate of "show lag".
 type memberRow struct {
-	Aggregate    string `json:"-"`
-	Name         string `json:"name"`
-	Role         string `json:"role"`
-	Reason       string `json:"reason"`
-	Oper         string `json:"oper-status"`
-	Collecting   bool   `json:"collecting"`
-	Distributing bool   `json:"distributing"`
-	Share        string `json:"share"` // percent
-	Speed        string `json:"speed,omitempty"`
-	Transitions  uint64 `json:"transitions"`
-	LastChange   uint64 `json:"last-change,omitempty"` // nanoseconds since 1970
+	Aggregate    string      `json:"-"`
+	Name         string      `json:"name"`
+	Role         string      `json:"role"`
+	Reason       string      `json:"reason"`
+	Oper         string      `json:"oper-status"`
+	Collecting   bool        `json:"collecting"`
+	Distributing bool        `json:"distributing"`
+	Share        json.Number `json:"share"` // percent
+	Speed        string      `json:"speed,omitempty"`
+	Transitions  uint64      `json:"transitions"`
+	LastChange   uint64      `json:"last-change,omitempty"` // nanoseconds since 1970
 }
 
 func showLAGCommand(f *clientFlags) *cobra.Command {
@@ -111,7 +112,7 @@ func newLAGRow(e *element.Tree, members []memberRow) lagRow {
 func newMemberRow(e, m *element.Tree) memberRow {
 	return memberRow{
 		Aggregate: m.Text("aggregate"), Name: e.Key("name"), Role: m.Text("role"), Reason: m.Text("reason"), Oper: e.Text("state/oper-status"),
-		Collecting: m.True("collecting"), Distributing: m.True("distributing"), Share: m.Text("share"),
+		Collecting: m.True("collecting"), Distributing: m.True("distributing"), Share: json.Number(m.Text("share")),
 		Speed: speedName(e.Text("ethernet/state/negotiated-port-speed")), Transitions: m.Uint("transitions"), LastChange: m.Uint("last-change"),
 	}
 }
@@ -182,7 +183,7 @@ func memberColumns() []column[memberRow] {
 		{title: "oper", value: func(r memberRow) any { return status(r.Oper, "UP") }},
 		{title: "in", value: func(r memberRow) any { return yes(r.Collecting) }},
 		{title: "out", value: func(r memberRow) any { return yes(r.Distributing) }},
-		{title: "share", value: func(r memberRow) any { return percent(r.Share) }, right: true},
+		{title: "share", value: func(r memberRow) any { return percent(r.Share.String()) }, right: true},
 		{title: "speed", value: func(r memberRow) any { return r.Speed }, right: true},
 		{title: "changes", value: func(r memberRow) any { return r.Transitions }, right: true},
 		{title: "since", value: func(r memberRow) any { return moment(r.LastChange) }},

@@ -65,6 +65,7 @@ func TestPrintLAGsAsJSON(t *testing.T) {
 	if err := printLAGs(c, &clientFlags{json: true}, bond1()); err != nil {
 		t.Fatal(err)
 	}
+	has(t, strings.Split(out.String(), "\n"), `"share": 100,`)
 	var rows []lagRow
 	if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 1 || len(rows[0].Members) != 2 || rows[0].Members[1].Reason != "NO_CARRIER" {
 		t.Errorf("%s: %v", &out, err)
