@@ -143,7 +143,9 @@ func before() spec.Change {
 	p1.MTU, p1.Description, p1.MAC = 1400, "printer", station(101)
 	p2 := access("p2", "office", 10)
 	p2.MTU, p2.Description = 1450, "scanner"
-	c := ports(p1, p2, trunk("p4", "cellar", 0, 10, 11))
+	c := ports(p1, p2, trunk("p4", "cellar", 0, 10, 11),
+		team("old", spec.StaticLAG, nil), team("lag", spec.StaticLAG, nil),
+		member("m1", "lag"), member("m2", "lag"), member("m3", "old"))
 	c.Switches = map[string]*spec.Switch{"office": office}
 	return c
 }
@@ -157,8 +159,11 @@ func after() spec.Change {
 	p1.MTU, p1.Description = 1300, "uplink"
 	p3 := access("p3", "lab", 10)
 	p3.Description, p3.MAC, p3.MTU = "new", station(103), 2000
-	c := ports(p1, p3)
-	c.Ports["p2"], c.Ports["p4"] = nil, nil
+	// An aggregate goes, another comes, a third gets and gives members and MTU.
+	lag := team("lag", spec.SwitchIndependent, nil)
+	lag.MTU = 1400
+	c := ports(p1, p3, lag, team("new", spec.StaticLAG, nil), member("m2", "new"), member("m3", "lag"))
+	c.Ports["p2"], c.Ports["p4"], c.Ports["old"] = nil, nil, nil
 	c.Switches = map[string]*spec.Switch{"office": office, "lab": spec.NewSwitch("lab")}
 	return c
 }
@@ -167,11 +172,12 @@ func after() spec.Change {
 // the kernel, the record and the state as they were.
 func TestFaults(t *testing.T) {
 	b := newBench(t)
-	for _, p := range []string{"p1", "p2", "p3", "p4"} {
+	for _, p := range []string{"p1", "p2", "p3", "p4", "m1", "m2", "m3"} {
 		b.host(p)
 	}
 	b.apply(before())
-	b.carries("p1", "p2", "p4")
+	b.carries("p1", "p2", "p4", "lag", "old")
+	b.wait("two members", func(i *spec.Interface) bool { return len(i.Aggregate.Active) == 2 }, "lag")
 	f := b.inject()
 	was, calls := b.readable(), 0
 	for n := 1; ; n++ {
@@ -231,7 +237,7 @@ func (b *bench) wants(t *testing.T, when string) {
 func wantSteps(t *testing.T, calls []string) {
 	t.Helper()
 	for _, name := range []string{
-		"mac address", "mtu", "alias", "switch", "vlan", "port", "flooding",
+		"mac address", "mtu", "alias", "switch", "vlan", "port", "lag", "flooding",
 		"static entry", "port number", "attachment", "admin state",
 	} {
 		for _, what := range []string{"put ", "delete "} {

@@ -200,7 +200,7 @@ func TestFlush(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
 			b := newBench(t)
-			for _, p := range []string{"p1", "p2", "p3", "p4"} {
+			for _, p := range []string{"p1", "p2", "p3", "p4", "m1", "m2", "m3"} {
 				b.host(p)
 			}
 			b.ns.SetUp(t, "p2", true)

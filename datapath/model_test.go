@@ -149,6 +149,7 @@ func (w *world) anew(t *testing.T) string {
 	t.Helper()
 	fresh := newWorld()
 	fresh.now = w.now
+	fresh.m.silent = maps.Clone(w.m.silent)
 	for name := range w.m.portNumbers.of {
 		fresh.m.portNumbers.restore(name, w.m.portNumbers.number(name))
 	}
@@ -322,6 +323,7 @@ func TestCapacity(t *testing.T) {
 // only the keys that each change touched, with those of a model that saw the
 // end alone.
 func TestModelRandomly(t *testing.T) {
+	teamed := 0 // steps with a member that is active
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -343,6 +345,9 @@ func TestModelRandomly(t *testing.T) {
 				} else {
 					randomLook(r, w)
 				}
+				if strings.Contains(w.t.text(), "active true") {
+					teamed++
+				}
 				if diff := cmp.Diff(w.anew(t), w.t.text()); diff != "" {
 					t.Fatalf("step %d: %s: tables (-anew +got):\n%s", i, what, diff)
 				}
@@ -352,6 +357,9 @@ func TestModelRandomly(t *testing.T) {
 			}
 		})
 	}
+	if teamed < 500 {
+		t.Errorf("%d steps with an active member of an aggregate", teamed)
+	}
 }
 
 func randomChange(r *rand.Rand) spec.Change {
@@ -359,6 +367,13 @@ func randomChange(r *rand.Rand) spec.Change {
 	for range r.IntN(3) {
 		name := fmt.Sprintf("p%d", r.IntN(6))
 		c.Ports[name] = randomPort(r, name)
+	}
+	if r.IntN(3) == 0 {
+		name := fmt.Sprintf("l%d", r.IntN(2))
+		c.Ports[name] = randomPort(r, name)
+		if p := c.Ports[name]; p != nil {
+			p.Aggregate = randomAggregate(r)
+		}
 	}
 	for range r.IntN(2) {
 		name := fmt.Sprintf("s%d", r.IntN(3))
@@ -379,6 +394,10 @@ func randomPort(r *rand.Rand, name string) *spec.Port {
 	if r.IntN(6) == 0 {
 		return p
 	}
+	if name[0] == 'p' && r.IntN(2) == 0 {
+		p.Member = &spec.Member{Aggregate: fmt.Sprintf("l%d", r.IntN(2)), Standby: r.IntN(4) == 0, Drained: r.IntN(5) == 0}
+		return p
+	}
 	s := &spec.Switched{Switch: fmt.Sprintf("s%d", r.IntN(3)), Mode: spec.Access, PVID: uint16(1 + r.IntN(4))}
 	if r.IntN(2) == 0 {
 		s.Mode, s.PVID = spec.Trunk, uint16(r.IntN(4))
@@ -389,6 +408,19 @@ func randomPort(r *rand.Rand, name string) *spec.Port {
 	}
 	p.Switched = s
 	return p
+}
+
+func randomAggregate(r *rand.Rand) *spec.Aggregate {
+	a := spec.NewAggregate([]spec.AggregateMode{spec.StaticLAG, spec.SwitchIndependent}[r.IntN(2)])
+	if r.IntN(3) == 0 {
+		a.Distribution = spec.ActiveBackup
+	}
+	if r.IntN(3) == 0 {
+		a.Primary = fmt.Sprintf("p%d", r.IntN(6))
+	}
+	a.MinLinks = uint16(r.IntN(3))
+	a.UpDelay, a.DownDelay = time.Duration(r.IntN(3))*time.Second, time.Duration(r.IntN(3))*time.Second
+	return a
 }
 
 func randomSwitch(r *rand.Rand, name string) *spec.Switch {
@@ -437,6 +469,9 @@ func randomLook(r *rand.Rand, w *world) {
 	}
 	if r.IntN(5) > 0 {
 		w.m.setDevice(d)
+	}
+	if r.IntN(4) == 0 {
+		w.m.touchCarrier(index, r.IntN(2) == 0)
 	}
 	if err := w.follow(); err != nil {
 		panic(err)
