@@ -246,8 +246,10 @@ func (e *Engine) Notify(b Batch) {
 func (e *Engine) rowsGone(changes []*change, ids *idents, root *entry, p schema.Path, now int64) []*change {
 	n := ocpath.Get(p.Node)
 	if len(p.Keys) < e.shapes[p.Node].keys {
-		// A list without keys: a delete of its container says the same.
-		return append(changes, &change{id: ids.of(n.Parent, p.Keys), node: n.Parent, gone: true, time: now})
+		// A list without keys: a delete of its container says the same, but for
+		// what is published in it.
+		changes = append(changes, &change{id: ids.of(n.Parent, p.Keys), node: n.Parent, gone: true, time: now})
+		return e.shapes.published(changes, e.shapes.find(root, n.Parent, p.Keys), p.Node)
 	}
 	id := ids.of(p.Node, p.Keys)
 	if _, told := e.told[id.name]; told && p.Node == id.list {
@@ -261,6 +263,27 @@ func (e *Engine) rowsGone(changes []*change, ids *idents, root *entry, p schema.
 	for _, node := range e.shapes.unpublished(published, p.Node, nil) {
 		changes = append(changes, &change{id: id, node: node, gone: true, time: now})
 	}
+	return changes
+}
+
+// published adds what is published in the entries of a list, to be told again.
+func (s shapes) published(changes []*change, holder *entry, list ocpath.ID) []*change {
+	if holder == nil {
+		return changes
+	}
+	entries, ok := holder.list(list)
+	if !ok {
+		return changes
+	}
+	entries.entries.Scan(func(_ string, child *entry) bool {
+		for _, l := range child.leaves {
+			changes = append(changes, &change{id: child.id, node: l.id, time: l.time, value: l.value})
+		}
+		for _, inner := range child.lists {
+			changes = s.published(changes, child, inner.id)
+		}
+		return true
+	})
 	return changes
 }
 

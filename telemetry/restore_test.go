@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -40,6 +41,29 @@ func TestRestoreLooksOnce(t *testing.T) {
 	if records != 1 || fdb.reads != 1 {
 		t.Errorf("%d records and %d looks for %d entries, want one each", records, fdb.reads, entries)
 	}
+}
+
+// TestG29_AllRowsToldAnew: a list whose rows are all told to be gone keeps what
+// is published in it.
+func TestG29_AllRowsToldAnew(t *testing.T) {
+	const (
+		list  = "/network-instances/network-instance[name=default]/fdb/mac-table/entries/entry"
+		entry = list + "[mac-address=02:00:00:00:00:01][vlan=10]"
+		lost  = list + "[mac-address=02:00:00:00:00:02][vlan=10]"
+	)
+	e := newEngine(t, Options{}, newFDB())
+	publish(t, e, Config, entry+"/config/vlan=10", "/network-instances/network-instance[name=default]/config/type=L2VSI")
+	c := subscribe(t, e, stream(t, onChange(t, "/")))
+	c.synced(1)
+	e.Notify(batch(t, All, entry+"/state/entry-type=STATIC", lost+"/state/entry-type=DYNAMIC"))
+	c.until("both", func() bool { return c.tree[entry+"/state/entry-type"] != "" && c.tree[lost+"/state/entry-type"] != "" })
+	before := maps.Clone(c.state())
+	delete(before, lost+"/state/entry-type")
+	for _, key := range []string{"/mac-address", "/vlan"} {
+		delete(before, lost+key)
+	}
+	e.Notify(batch(t, All, "-"+list, entry+"/state/entry-type=STATIC"))
+	c.until("one left", func() bool { return maps.Equal(c.tree, before) })
 }
 
 func TestRestoreKeys(t *testing.T) {
