@@ -32,6 +32,7 @@ func rooms() []room {
 		{"datapath/spec", nil},
 		{"datapath/reconcile", nil},
 		{"datapath/lldp", nil},
+		{"datapath/filter", nil},
 		{"datapath/fastpath", []string{"datapath/spec", "datapath/reconcile", "gen/bpf"}},
 		{"datapath/netdev", []string{"datapath/spec", "datapath/reconcile"}},
 		{"datapath/lag", []string{"datapath/spec"}},

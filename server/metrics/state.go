@@ -32,7 +32,9 @@ func gauges() []gauge {
 		},
 		{
 			ocpath.InterfacesInterfaceEthernetStateNegotiatedPortSpeed, "interface_speed_bytes_per_second", "Speed of the link.",
-			func(i *spec.Interface) (float64, bool) { return float64(i.SpeedMegabits) * 1e6 / 8, i.SpeedMegabits != 0 },
+			func(i *spec.Interface) (float64, bool) {
+				return float64(i.SpeedMegabits) * 1e6 / 8, i.SpeedMegabits != 0
+			},
 		},
 		{
 			ocpath.InterfacesInterfaceSwitchPortStateForwarding, "port_forwarding", "Whether the switch port takes frames in and sends them out.",
