@@ -26,7 +26,7 @@ var expressions = []string{
 	"broadcast", "multicast", "ether multicast", "ip multicast", "ip6 multicast",
 	"port 80", "tcp port 80", "udp dst port 53", "src port 1024", "portrange 80-90", "tcp src portrange 1000-2000", "port domain", "src and dst port 80",
 	"ip proto 17", `ip proto \tcp`, "ip6 proto 58", "proto 6",
-	"less 100", "greater 120", "len = 119", "len != 119", "len > 120", "len <= 130",
+	"less 100", "greater 120", "len = 118", "len != 118", "len > 120", "len <= 130",
 	"tcp[13] & 2 != 0", "tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn", "ip[8] < 64", "ether[0] & 1 = 1", "icmp[icmptype] == icmp-echo", "ip6[6] = 58",
 	"udp[4:2] > 100", "ip[12:4] = 0x0a000001", "arp[6:2] = 1", "icmp6[0] = 128",
 	"host 10.0.0.1 and tcp port 80", "tcp or udp and host 10.0.0.1", "not tcp", "not (tcp or udp)", "! arp && ! icmp", "port 80 or 443", "tcp dst port (80 or 443)", "host 10.0.0.1 or 10.0.0.2",
