@@ -132,11 +132,13 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 			err = errors.Join(err, d.release())
 		}
 	}()
-	if d.instance, err = claimInstance(); err != nil {
+	err = patiently(ctx, func() error { d.instance, err = claimInstance(); return err })
+	if err != nil {
 		return nil, err
 	}
 	d.hurry = newHurry(o.StateDir)
-	if err := errors.Join(d.hurry.restore(), d.openObjects(o)); err != nil {
+	err = patiently(ctx, func() error { return errors.Join(d.hurry.restore(), d.openObjects(o)) })
+	if err != nil {
 		return nil, err
 	}
 	if err := d.openNetwork(); err != nil {
@@ -146,6 +148,9 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 		return nil, fmt.Errorf("read the datapath: %w", err)
 	}
 	d.adoptNumbers()
+	if err := d.save(); err != nil { // for who has to clear up after a kill
+		return nil, err
+	}
 	d.openTeaming(o)
 	d.model.touchAll()
 	d.publish(time.Now())
@@ -174,6 +179,9 @@ func (d *Datapath) openObjects(o Options) error {
 	}
 	if d.record, err = newRecordFile(o.StateDir, o.BPFFS, filepath.Base(pins)); err != nil {
 		return err
+	}
+	if err := d.record.sweepPins(filepath.Dir(pins)); err != nil {
+		d.log.Warn("pins of other network namespaces", "error", err)
 	}
 	err = d.record.sweep(func(namespace string) bool {
 		_, err := os.Stat(filepath.Join(filepath.Dir(pins), namespace))

@@ -1,11 +1,15 @@
 package datapath
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/signalbox/signalbox/datapath/fastpath"
 )
 
 // instanceName is an abstract unix socket: its name lives in the network
@@ -31,6 +35,26 @@ func claimInstance() (*net.UnixListener, error) {
 		return nil, fmt.Errorf("%w, process %d: stop it first", ErrInstance, pid)
 	}
 	return nil, fmt.Errorf("%w: stop it first", ErrInstance)
+}
+
+// endsWithin is how long a process that was killed may take to give back what
+// it held.
+const endsWithin = time.Second
+
+// patiently tries again for a while where another process holds what is
+// wanted: it may be about to end.
+func patiently(ctx context.Context, try func() error) error {
+	for end := time.Now().Add(endsWithin); ; {
+		err := try()
+		if !errors.Is(err, ErrInstance) && !errors.Is(err, fastpath.ErrLocked) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // holder is the process that holds the name, 0 where that cannot be told.

@@ -293,6 +293,13 @@ func TestSecondInstance(t *testing.T) {
 		t.Error(err)
 	}
 	b.open()
+	// One that is about to end is waited for.
+	ends := b.Datapath
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		ends.Close()
+	}()
+	b.open()
 }
 
 // TestUnconfigure gives attributes back one by one.

@@ -39,6 +39,7 @@ type record struct {
 	Version   int                  `json:"version"`
 	Boot      string               `json:"boot"`
 	Namespace string               `json:"namespace"` // cookie, as text: a 64-bit number
+	Handle    []byte               `json:"handle"`    // of the namespace (namespaceHandle)
 	BPFFS     uint64               `json:"bpffs"`     // device of the file system with the pins
 	Ports     map[string]int       `json:"ports"`
 	Switches  map[string]int       `json:"switches"`
@@ -53,11 +54,12 @@ type recordFile struct {
 	path      string
 	boot      string
 	namespace string
+	handle    []byte
 	bpffs     uint64
 }
 
-// newRecordFile names the record of a namespace under a folder, which it
-// makes. bpffs is the file system with the pins of the namespace.
+// newRecordFile names the record of the calling thread's namespace under a
+// folder, which it makes. bpffs is the file system with the pins of the namespace.
 func newRecordFile(dir, bpffs, namespace string) (*recordFile, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -72,7 +74,7 @@ func newRecordFile(dir, bpffs, namespace string) (*recordFile, error) {
 	}
 	return &recordFile{
 		path: filepath.Join(dir, "datapath-"+namespace+".json"),
-		boot: strings.TrimSpace(string(boot)), namespace: namespace, bpffs: st.Dev,
+		boot: strings.TrimSpace(string(boot)), namespace: namespace, handle: namespaceHandle(), bpffs: st.Dev,
 	}, nil
 }
 
@@ -109,7 +111,7 @@ func readRecord(path string) (*record, error) {
 
 // save writes the record. A file that an earlier boot left behind is replaced.
 func (f *recordFile) save(r *record) error {
-	r.Version, r.Boot, r.Namespace, r.BPFFS = recordVersion, f.boot, f.namespace, f.bpffs
+	r.Version, r.Boot, r.Namespace, r.Handle, r.BPFFS = recordVersion, f.boot, f.namespace, f.handle, f.bpffs
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("record of the datapath: %w", err)
@@ -133,14 +135,13 @@ func replaceFile(path string, text []byte) error {
 // kernel any more. exists tells whether a namespace has pins in our BPF file
 // system: it says nothing of one whose pins are in another.
 func (f *recordFile) sweep(exists func(namespace string) bool) error {
-	others, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), "datapath-*.json"))
+	others, err := f.others()
 	if err != nil {
-		return fmt.Errorf("records of the datapath: %w", err)
+		return err
 	}
 	var errs []error
-	for _, path := range others {
-		namespace := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "datapath-"), ".json")
-		if path == f.path || exists(namespace) {
+	for namespace, path := range others {
+		if exists(namespace) {
 			continue
 		}
 		if r, err := readRecord(path); err != nil || r.Boot == f.boot && r.BPFFS != f.bpffs {
@@ -151,6 +152,21 @@ func (f *recordFile) sweep(exists func(namespace string) bool) error {
 		errs = append(errs, other.remove())
 	}
 	return errors.Join(errs...)
+}
+
+// others are the records beside ours: their paths by namespace.
+func (f *recordFile) others() (map[string]string, error) {
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(f.path), "datapath-*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("records of the datapath: %w", err)
+	}
+	others := make(map[string]string)
+	for _, path := range paths {
+		if path != f.path {
+			others[strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "datapath-"), ".json")] = path
+		}
+	}
+	return others, nil
 }
 
 // remove deletes the record, with what stands beside it.

@@ -1,6 +1,7 @@
 package datapath
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox/signalbox/datapath/internal/lab"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -81,6 +83,46 @@ func TestRecordSweep(t *testing.T) {
 	if diff := cmp.Diff([]string{"config.json", "datapath-1.json", "datapath-2.json", "datapath-4.json", "datapath-5.json"}, left); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
+}
+
+// TestNamespaceGone leaves pins without an interface in a namespace that ends:
+// the next instance, in another one, removes them.
+func TestNamespaceGone(t *testing.T) {
+	b := newBench(t)
+	left := ""
+	t.Run("an element that is killed, and its namespace", func(t *testing.T) {
+		ns := lab.New(t)
+		ns.Do(t, func() {
+			if namespaceHandle() == nil {
+				t.Log("the kernel, before Linux 6.18, has no handles of namespaces")
+				return
+			}
+			d, err := Open(context.Background(), Options{BPFFS: b.bpffs, StateDir: b.dir})
+			if err != nil {
+				t.Errorf("open: %v", err)
+				return
+			}
+			left = filepath.Join(b.bpffs, "signalbox", d.record.namespace)
+			if err := d.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	})
+	if left == "" {
+		return
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lab.Wait(t, "the pins to be removed", func() bool { // the kernel ends namespaces when it has time
+		b.open()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := os.Stat(left)
+		return errors.Is(err, os.ErrNotExist)
+	})
+	b.open()
 }
 
 func FuzzRecord(f *testing.F) {
