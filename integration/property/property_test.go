@@ -64,7 +64,7 @@ func TestG11_RandomSetsAgainstTheSpecification(t *testing.T) {
 	defer r.finish()
 	for deadline := time.Now().Add(lasts); time.Now().Before(deadline); {
 		r.links.disturb()
-		for range 400 + r.dice.IntN(400) {
+		for n := 400 + r.dice.IntN(400); n > 0 && time.Now().Before(deadline); n-- {
 			r.transaction()
 		}
 		if r.dice.one(2) {
