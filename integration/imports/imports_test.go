@@ -48,6 +48,7 @@ func rooms() []room {
 		{"server/gnmi/...", []string{"server/access", "server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
 		{"server/host", nil},
 		{"server/dialout", nil},
+		{"server/sflow", []string{"datapath/spec"}},
 		{"server/metrics", []string{"telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
