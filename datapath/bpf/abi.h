@@ -107,8 +107,8 @@ struct port {
  * A link aggregation group: which member a frame leaves by. Its hash selects a
  * bucket, the bucket two members: the first carries the frame, the second does
  * where the first has no carrier, and where that has none either, any active
- * one. There are two tables; the element fills the one that is not in use and
- * changes `current`.
+ * one. A LAG has two tables; the element fills the one that is not in use and
+ * changes which one is.
  */
 #define MAX_LAGS	129	/* LAG numbers 1..128; 0 is none */
 #define LAG_BUCKETS	256
@@ -141,6 +141,7 @@ enum out_flags {
 	OUT_LAG		= 1 << 2,	/* by a member that is still to be chosen */
 	OUT_BY_FRAME	= 1 << 3,	/* its bucket is another one for each frame */
 	OUT_BY_PORTS	= 1 << 4,	/* and is made of layers 3 and 4 */
+	OUT_DYNAMIC	= 1 << 5,	/* its bucket may move */
 };
 
 struct way {
@@ -172,12 +173,15 @@ struct lag_table {
 	__u32 flowlet_gap;	/* microseconds, of LAG_DYNAMIC */
 	__u32 changed;		/* jiffies when the table came into use */
 	__u32 reserved2;
+	__u64 reserved3[62];	/* to a power of two, which is found faster */
 };
 
+_Static_assert(sizeof(struct lag_table) == 2048, "a power of two");
+
+/* Which of its tables a LAG uses: number << 1 | 0 or 1. */
 struct lag {
-	__u32 current;		/* the table in use: 0 or 1 */
-	__u32 reserved[15];
-	struct lag_table table[2];
+	__u32 table;
+	__u32 reserved;
 };
 
 /* Octets that left by each bucket of a LAG; only LAG_DYNAMIC counts them. */
@@ -320,7 +324,7 @@ struct action {
 	struct way way;		/* of an aggregate: its port and no interface */
 	__u32 max_octets;	/* without the outer tag */
 	__u32 tag;		/* 1 << 16 | VLAN id, 0: untagged */
-	__u16 lag;		/* with OUT_LAG: its number, */
+	__u16 table;		/* with OUT_LAG: the LAG's table in use, */
 	__u8 bucket;		/* the bucket where it is not OUT_BY_FRAME, */
 	__u8 distribution;	/* and enum lag_distribution */
 	__u32 reserved;

@@ -14,7 +14,7 @@
  * address; but for a time after the members changed, it is one that the network
  * still sends the old way.
  *
- * Maps read: lags, fdb.
+ * Maps read: lags, lag_tables, fdb.
  */
 #ifndef SIGNALBOX_ADMIT_H
 #define SIGNALBOX_ADMIT_H
@@ -104,17 +104,17 @@ static inline bool is_reflected(struct __sk_buff *skb, const struct passage *p)
 }
 
 /* lag_designated is the member that takes in what is flooded. */
-static inline __u32 lag_designated(__u32 number, const struct lag_table *t)
+static inline __u32 lag_designated(__u32 table, const struct lag_table *t)
 {
-	return lag_live(number, t->designated) ? t->designated : lag_any(number);
+	return lag_live(table, t->designated) ? t->designated : lag_any(table);
 }
 
 /* admit says why a frame is refused that came in at a member. */
 __attribute__((noinline)) int admit(struct __sk_buff *skb, struct passage *p,
 				    __u32 number)
 {
-	struct lag_table *t = lag_table(number);
-	__u32 to = 0, slot;
+	__u32 table = lag_current(number), to = 0, slot;
+	struct lag_table *t = lag_table(table);
 	__u64 dst, pin;
 
 	if (!t || !p || !(t->flags & LAG_INDEPENDENT))
@@ -125,12 +125,12 @@ __attribute__((noinline)) int admit(struct __sk_buff *skb, struct passage *p,
 	if (!(dst & MAC_GROUP))
 		to = fdb_port(dst, p->fid);
 	if (!to) {
-		slot = lag_designated(number, t);
+		slot = lag_designated(table, t);
 	} else {
 		if (to == p->port || p->now - t->changed < LAG_GRACE * hz)
 			return DROP_NONE;
 		pin = lag_pin(t->distribution, dst, p->vlan, to);
-		slot = lag_slot(number, pin >> BUCKET_BITS);
+		slot = lag_slot(table, pin >> BUCKET_BITS);
 	}
 	if (slot >= LAG_MEMBERS || t->member[slot].way.port != p->in_port)
 		return DROP_LAG_DUPLICATE;

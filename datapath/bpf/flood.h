@@ -61,6 +61,7 @@ __attribute__((noinline)) int flood_member(struct __sk_buff *skb, struct passage
 
 	if (!p)
 		return DROP_TRANSMIT;
+	way = p->act.way;
 	reason = lag_choose(skb, &p->frame, &p->act, p->now, &way);
 	way.flags &= ~OUT_PEER;
 	p->act.way = way;

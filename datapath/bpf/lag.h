@@ -6,7 +6,7 @@
  * Whether a member has carrier is read here, for each frame, so that no frame
  * after the failure is lost, whatever user space knows.
  *
- * Maps read: lags, ports. Maps written: lags, lag_loads, lag_pauses.
+ * Maps read: lags. Maps written: lag_tables, lag_loads, lag_pauses.
  */
 #ifndef SIGNALBOX_LAG_H
 #define SIGNALBOX_LAG_H
@@ -16,12 +16,17 @@
 #include "maps.h"
 #include "parse.h"
 
-/* lag_table is the table in use of a LAG, or NULL. */
-static inline struct lag_table *lag_table(__u32 number)
+static inline struct lag_table *lag_table(__u32 at)
+{
+	return bpf_map_lookup_elem(&lag_tables, &at);
+}
+
+/* lag_current is the table that a LAG uses; 0 is nobody's. */
+static inline __u32 lag_current(__u32 number)
 {
 	struct lag *lag = bpf_map_lookup_elem(&lags, &number);
 
-	return lag ? &lag->table[READ_ONCE(lag->current) & 1] : NULL;
+	return lag ? READ_ONCE(lag->table) : 0;
 }
 
 /* lag_way reads the word that says how frames leave by a member. */
@@ -36,9 +41,9 @@ static inline struct way lag_way(const struct lag_member *m)
 }
 
 /* lag_live is 1 where frames may leave by a member now. */
-__attribute__((noinline)) int lag_live(__u32 number, __u32 slot)
+__attribute__((noinline)) int lag_live(__u32 table, __u32 slot)
 {
-	struct lag_table *t = lag_table(number);
+	struct lag_table *t = lag_table(table);
 	struct lag_member *m;
 	struct way way;
 
@@ -54,10 +59,10 @@ __attribute__((noinline)) int lag_live(__u32 number, __u32 slot)
 }
 
 /* lag_any is the first member that frames may leave by, or LAG_NO_MEMBER. */
-static inline __u32 lag_any(__u32 number)
+static inline __u32 lag_any(__u32 table)
 {
 	for (__u32 slot = 0; slot < LAG_MEMBERS; slot++)
-		if (lag_live(number, slot))
+		if (lag_live(table, slot))
 			return slot;
 	return LAG_NO_MEMBER;
 }
@@ -66,19 +71,19 @@ static inline __u32 lag_any(__u32 number)
  * lag_slot is the member of a bucket that frames may leave by: the first,
  * the second, any; or LAG_NO_MEMBER.
  */
-__attribute__((noinline)) int lag_slot(__u32 number, __u32 bucket)
+__attribute__((noinline)) int lag_slot(__u32 table, __u32 bucket)
 {
-	struct lag_table *t = lag_table(number);
+	struct lag_table *t = lag_table(table);
 	struct lag_bucket b;
 
 	if (!t)
 		return LAG_NO_MEMBER;
 	b = t->bucket[bucket & (LAG_BUCKETS - 1)];
-	if (lag_live(number, b.first))
+	if (lag_live(table, b.first))
 		return b.first;
-	if (lag_live(number, b.second))
+	if (lag_live(table, b.second))
 		return b.second;
-	return lag_any(number);
+	return lag_any(table);
 }
 
 /* Which bits of the clock a pause is measured with: microseconds, nearly. */
@@ -90,12 +95,13 @@ __attribute__((noinline)) int lag_slot(__u32 number, __u32 bucket)
  * that no frame overtakes another; the clock is read only meanwhile. A member
  * that is lost is left at once.
  */
-__attribute__((noinline)) int lag_flowlet(__u32 number, __u32 bucket,
+__attribute__((noinline)) int lag_flowlet(__u32 table, __u32 bucket,
 					  __u32 octets)
 {
+	__u32 number = table >> 1;
 	struct lag_load *load = bpf_map_lookup_elem(&lag_loads, &number);
 	struct lag_pauses *pauses = bpf_map_lookup_elem(&lag_pauses, &number);
-	struct lag_table *t = lag_table(number);
+	struct lag_table *t = lag_table(table);
 	struct lag_pause *pause, was;
 	__u32 first, now;
 
@@ -109,7 +115,7 @@ __attribute__((noinline)) int lag_flowlet(__u32 number, __u32 bucket,
 	if (was.member == first && !was.waits)
 		return first;
 	now = bpf_ktime_get_ns() >> PAUSE_SHIFT;
-	if (was.member == first || !was.used || !lag_live(number, was.member) ||
+	if (was.member == first || !was.used || !lag_live(table, was.member) ||
 	    (was.waits && now - was.last >= t->flowlet_gap)) {
 		*pause = (struct lag_pause){ .used = 1, .member = first };
 		return first;
@@ -139,7 +145,8 @@ static inline __u32 lag_bucket(struct __sk_buff *skb, struct frame *f,
 }
 
 /*
- * lag_choose finds the member that a frame leaves by now. Where the pointer to
+ * lag_choose finds the member that a frame leaves by now; *way is the action's
+ * before. Where the pointer to
  * the member's device leads is looked at once in each jiffy: between, only
  * whether it is alive. All else is looked at with more care.
  */
@@ -148,14 +155,17 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 					  struct way *way)
 {
 	__u32 bucket = lag_bucket(skb, f, act), slot;
-	struct lag_table *t = lag_table(act->lag);
+	struct lag_table *t = lag_table(act->table);
 
 	if (!t)
 		return DROP_EGRESS_DOWN;
-	if (act->distribution == LAG_DYNAMIC)
-		slot = lag_flowlet(act->lag, bucket, f->octets);
-	else
-		slot = t->bucket[bucket].first;
+	slot = t->bucket[bucket].first;
+	if (way->flags & OUT_DYNAMIC) {
+		slot = lag_flowlet(act->table, bucket, f->octets);
+		t = lag_table(act->table); /* no register is left to keep it */
+		if (!t)
+			return DROP_EGRESS_DOWN;
+	}
 	if (slot < LAG_MEMBERS) {
 		struct lag_member *m = &t->member[slot];
 
@@ -163,12 +173,14 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 		if (READ_ONCE(m->looked_at) == now && device_is_live(READ_ONCE(m->device)))
 			return DROP_NONE;
 	}
-	slot = lag_slot(act->lag, bucket);
+	slot = lag_slot(act->table, bucket);
 	if (slot >= LAG_MEMBERS) {
-		*way = act->way;
+		way->port = READ_ONCE(act->way.port);
 		return DROP_EGRESS_DOWN;
 	}
-	*way = lag_way(&t->member[slot]);
+	t = lag_table(act->table);
+	if (t)
+		*way = lag_way(&t->member[slot]);
 	return DROP_NONE;
 }
 
@@ -188,8 +200,9 @@ static inline __u16 lag_layers(__u32 distribution)
 {
 	switch (distribution) {
 	case LAG_TRANSPORT_PORTS:
-	case LAG_DYNAMIC:
 		return OUT_BY_FRAME | OUT_BY_PORTS;
+	case LAG_DYNAMIC:
+		return OUT_BY_FRAME | OUT_BY_PORTS | OUT_DYNAMIC;
 	case LAG_IP_ADDRESSES:
 	case LAG_MAC_ADDRESSES:
 		return OUT_BY_FRAME;
@@ -198,14 +211,15 @@ static inline __u16 lag_layers(__u32 distribution)
 }
 
 /* lag_resolve makes the action of an aggregate's port. */
-static inline void lag_resolve(const struct frame *f, __u32 lag, __u16 vlan,
+static inline void lag_resolve(const struct frame *f, __u32 number, __u16 vlan,
 			       __u32 from, struct action *act)
 {
-	struct lag_table *t = lag_table(lag);
-	__u32 distribution = t ? t->distribution : LAG_FREE;
+	__u32 table = lag_current(number), distribution;
+	struct lag_table *t = lag_table(table);
 
+	distribution = t ? t->distribution : LAG_FREE;
 	act->way.flags = OUT_LAG | lag_layers(distribution);
-	act->lag = lag;
+	act->table = table;
 	act->distribution = distribution;
 	act->bucket = lag_pin(distribution, frame_src(f), vlan, from) >> BUCKET_BITS;
 }

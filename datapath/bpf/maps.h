@@ -39,11 +39,14 @@ SHARED_ARRAY(port_of_ifindex, struct port_set, INDEX_SETS);
 /* Ports by number. Element writes, program reads. */
 SHARED_ARRAY(ports, struct port, MAX_PORTS);
 
-/*
- * Link aggregation groups by number. The element writes, the program notes the
- * devices of members.
- */
+/* Link aggregation groups by number. Element writes, program reads. */
 SHARED_ARRAY(lags, struct lag, MAX_LAGS);
+
+/*
+ * Their tables, two of each. The element writes, the program notes the devices
+ * of members.
+ */
+SHARED_ARRAY(lag_tables, struct lag_table, MAX_LAGS * 2);
 
 /* Octets by bucket. The program writes, the element reads. */
 PERCPU_ARRAY(lag_loads, struct lag_load, MAX_LAGS);

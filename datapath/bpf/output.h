@@ -3,7 +3,7 @@
  * output.h - how a frame leaves through a port: whether it may, with which
  * tag, and by which helper.
  *
- * Maps read: ports, lags.
+ * Maps read: ports, lags, lag_tables.
  */
 #ifndef SIGNALBOX_OUTPUT_H
 #define SIGNALBOX_OUTPUT_H
@@ -33,10 +33,10 @@ static inline enum drop_reason egress(const struct frame *f, __u32 number,
 	act->way.flags = how.flags & PORT_PEER ? OUT_PEER : 0;
 	act->max_octets = port->mtu + ETH_HLEN;
 	act->tag = 0;
-	act->lag = 0;
+	act->table = 0;
 	if (how.flags & PORT_AGGREGATE)
 		lag_resolve(f, port->lag, vlan, from, act);
-	if (!(how.flags & PORT_FORWARDING) || !(act->way.ifindex | act->lag))
+	if (!(how.flags & PORT_FORWARDING) || !(act->way.ifindex | act->table))
 		return DROP_EGRESS_DOWN;
 	if (how.sw != sw)
 		return DROP_EGRESS_VLAN;

@@ -61,7 +61,7 @@ func (o *Objects) LAGs() LAGs { return LAGs{o} }
 func (t LAGs) List() (map[uint16]LAG, error) {
 	all := map[uint16]LAG{}
 	for i := range t.o.lags.values {
-		v := current(&t.o.lags.values[i])
+		v, _ := t.tables(uint16(i))
 		if bpf.SwitchLagDistribution(v.Distribution) == bpf.SwitchLagDistributionLAG_FREE {
 			continue
 		}
@@ -88,8 +88,21 @@ func (t LAGs) List() (map[uint16]LAG, error) {
 	return all, nil
 }
 
-func current(v *bpf.SwitchLag) *bpf.SwitchLagTable {
-	return &v.Table[atomic.LoadUint32(&v.Current)&1]
+// tables are the table that a LAG uses, and the number of the other one.
+func (t LAGs) tables(number uint16) (*bpf.SwitchLagTable, uint32) {
+	at := uint32(number)<<1 | atomic.LoadUint32(&t.o.lags.values[number].Table)&1
+	return &t.o.lagTables.values[at], at ^ 1
+}
+
+// use fills the table of a LAG that is not in use and makes it the one that is.
+// Flows are void then: they hold which table it was.
+func (t LAGs) use(number uint16, l *LAG, now uint32) {
+	old, next := t.tables(number)
+	table := &t.o.lagTables.values[next]
+	fillTable(table, old, l)
+	table.Changed = now
+	atomic.StoreUint32(&t.o.lags.values[number].Table, next)
+	t.o.newGeneration()
 }
 
 // Put writes a LAG: a frame sees the old table or the new one.
@@ -101,20 +114,12 @@ func (t LAGs) Put(number uint16, l LAG) error {
 	if err != nil {
 		return fmt.Errorf("lag %d: %w", number, err)
 	}
-	v := &t.o.lags.values[number]
-	next := (atomic.LoadUint32(&v.Current) & 1) ^ 1
-	table, old := &v.Table[next], &v.Table[next^1]
-	fillTable(table, old, &l)
-	table.Changed = now
-	if table.Distribution != old.Distribution { // its buckets have no members yet
+	if old, _ := t.tables(number); old.Distribution != uint8(l.Distribution) { // its buckets have no members yet
 		for b := range t.o.pauses.values[number] {
 			storeWord(&t.o.pauses.values[number][b], bpf.SwitchLagPause{})
 		}
 	}
-	atomic.StoreUint32(&v.Current, next)
-	if table.Distribution != old.Distribution {
-		t.o.newGeneration() // flows hold their bucket, or that they have none
-	}
+	t.use(number, &l, now)
 	return nil
 }
 
@@ -180,15 +185,11 @@ func (t LAGs) Delete(number uint16) error {
 	if number == 0 || number > spec.MaxAggregates {
 		return nil
 	}
-	v := &t.o.lags.values[number]
-	next := (atomic.LoadUint32(&v.Current) & 1) ^ 1
 	none := LAG{Designated: NoMember}
 	for b := range none.Buckets {
 		none.Buckets[b] = LAGBucket{NoMember, NoMember}
 	}
-	fillTable(&v.Table[next], &v.Table[next^1], &none)
-	atomic.StoreUint32(&v.Current, next)
-	t.o.newGeneration()
+	t.use(number, &none, 0)
 	return nil
 }
 

@@ -51,16 +51,17 @@ type Objects struct {
 
 // memory is every mapped array.
 type memory struct {
-	index    array[bpf.SwitchPortSet]
-	ports    array[bpf.SwitchPort]
-	switches array[bpf.SwitchVswitch]
-	fids     array[bpf.SwitchFid]
-	flood    array[bpf.SwitchFloodSet]
-	fdb      array[bpf.SwitchFdbBucket]
-	globals  array[bpf.SwitchGlobal]
-	lags     array[bpf.SwitchLag]
-	pauses   array[[spec.LAGBuckets]bpf.SwitchLagPause]
-	carriers array[bpf.SwitchCarrier]
+	index     array[bpf.SwitchPortSet]
+	ports     array[bpf.SwitchPort]
+	switches  array[bpf.SwitchVswitch]
+	fids      array[bpf.SwitchFid]
+	flood     array[bpf.SwitchFloodSet]
+	fdb       array[bpf.SwitchFdbBucket]
+	globals   array[bpf.SwitchGlobal]
+	lags      array[bpf.SwitchLag]
+	lagTables array[bpf.SwitchLagTable]
+	pauses    array[[spec.LAGBuckets]bpf.SwitchLagPause]
+	carriers  array[bpf.SwitchCarrier]
 }
 
 // Open loads the program and takes over the maps and links that are pinned
@@ -218,11 +219,11 @@ func (o *Objects) Close() error {
 
 func (m *memory) close() error {
 	return errors.Join(m.index.close(), m.ports.close(), m.switches.close(), m.fids.close(),
-		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.pauses.close(), m.carriers.close())
+		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.lagTables.close(), m.pauses.close(), m.carriers.close())
 }
 
 func (m *memory) open(maps map[string]*ebpf.Map) error {
-	var errs [10]error
+	var errs [11]error
 	m.index, errs[0] = mapArray[bpf.SwitchPortSet](maps[bpf.SwitchMapPortOfIfindex])
 	m.ports, errs[1] = mapArray[bpf.SwitchPort](maps[bpf.SwitchMapPorts])
 	m.switches, errs[2] = mapArray[bpf.SwitchVswitch](maps[bpf.SwitchMapSwitches])
@@ -232,6 +233,7 @@ func (m *memory) open(maps map[string]*ebpf.Map) error {
 	m.globals, errs[6] = mapArray[bpf.SwitchGlobal](maps[globals])
 	m.lags, errs[7] = mapArray[bpf.SwitchLag](maps[bpf.SwitchMapLags])
 	m.carriers, errs[8] = mapArray[bpf.SwitchCarrier](maps[bpf.SwitchMapCarriers])
+	m.lagTables, errs[10] = mapArray[bpf.SwitchLagTable](maps[bpf.SwitchMapLagTables])
 	m.pauses, errs[9] = mapArray[[spec.LAGBuckets]bpf.SwitchLagPause](maps[bpf.SwitchMapLagPauses])
 	return errors.Join(errs[:]...)
 }

@@ -115,7 +115,7 @@ type SwitchFlow struct {
 		Way          SwitchWay
 		MaxOctets    uint32
 		Tag          uint32
-		Lag          uint16
+		Table        uint16
 		Bucket       uint8
 		Distribution uint8
 		Reserved     uint32
@@ -134,9 +134,8 @@ type SwitchGlobal struct {
 
 type SwitchLag struct {
 	_        structs.HostLayout
-	Current  uint32
-	Reserved [15]uint32
-	Table    [2]SwitchLagTable
+	Table    uint32
+	Reserved uint32
 }
 
 type SwitchLagBucket struct {
@@ -202,6 +201,7 @@ type SwitchLagTable struct {
 	FlowletGap   uint32
 	Changed      uint32
 	Reserved2    uint32
+	Reserved3    [62]uint64
 }
 
 type SwitchOutFlags uint32
@@ -212,6 +212,7 @@ const (
 	SwitchOutFlagsOUT_LAG      SwitchOutFlags = 4
 	SwitchOutFlagsOUT_BY_FRAME SwitchOutFlags = 8
 	SwitchOutFlagsOUT_BY_PORTS SwitchOutFlags = 16
+	SwitchOutFlagsOUT_DYNAMIC  SwitchOutFlags = 32
 )
 
 type SwitchPort struct {
@@ -301,6 +302,7 @@ const (
 	SwitchMapFlowCache      = "flow_cache"
 	SwitchMapLagLoads       = "lag_loads"
 	SwitchMapLagPauses      = "lag_pauses"
+	SwitchMapLagTables      = "lag_tables"
 	SwitchMapLags           = "lags"
 	SwitchMapPortOfIfindex  = "port_of_ifindex"
 	SwitchMapPorts          = "ports"
@@ -377,6 +379,7 @@ type SwitchMapSpecs struct {
 	FlowCache     *ebpf.MapSpec `ebpf:"flow_cache"`
 	LagLoads      *ebpf.MapSpec `ebpf:"lag_loads"`
 	LagPauses     *ebpf.MapSpec `ebpf:"lag_pauses"`
+	LagTables     *ebpf.MapSpec `ebpf:"lag_tables"`
 	Lags          *ebpf.MapSpec `ebpf:"lags"`
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
@@ -423,6 +426,7 @@ type SwitchMaps struct {
 	FlowCache     *ebpf.Map `ebpf:"flow_cache"`
 	LagLoads      *ebpf.Map `ebpf:"lag_loads"`
 	LagPauses     *ebpf.Map `ebpf:"lag_pauses"`
+	LagTables     *ebpf.Map `ebpf:"lag_tables"`
 	Lags          *ebpf.Map `ebpf:"lags"`
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
@@ -440,6 +444,7 @@ func (m *SwitchMaps) Close() error {
 		m.FlowCache,
 		m.LagLoads,
 		m.LagPauses,
+		m.LagTables,
 		m.Lags,
 		m.PortOfIfindex,
 		m.Ports,
