@@ -47,7 +47,7 @@ type run struct {
 	accepted, refused, restarts, checks int
 }
 
-func TestG11_RandomSetsAgainstTheSpecification(t *testing.T) {
+func TestG11_G17_G25_RandomSetsAgainstTheSpecification(t *testing.T) {
 	testenv.NeedRoot(t)
 	seed, lasts := settings(t)
 	t.Logf("seed %d, set %s to repeat it", seed, seedVariable)
