@@ -130,7 +130,7 @@ __attribute__((noinline)) int admit(struct __sk_buff *skb, struct passage *p,
 		if (to == p->port || p->now - t->changed < LAG_GRACE * hz)
 			return DROP_NONE;
 		pin = lag_pin(t->distribution, dst, p->vlan, to);
-		slot = lag_slot(table, pin >> BUCKET_BITS);
+		slot = lag_slot(table, pin >> BUCKET_BITS, LAG_NO_MEMBER);
 	}
 	if (slot >= LAG_MEMBERS || t->member[slot].way.port != p->in_port)
 		return DROP_LAG_DUPLICATE;

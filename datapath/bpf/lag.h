@@ -68,10 +68,10 @@ static inline __u32 lag_any(__u32 table)
 }
 
 /*
- * lag_slot is the member of a bucket that frames may leave by: the first,
- * the second, any; or LAG_NO_MEMBER.
+ * lag_slot is the member that frames of a bucket may leave by: the wanted one,
+ * or else the first, the second, any; or LAG_NO_MEMBER.
  */
-__attribute__((noinline)) int lag_slot(__u32 table, __u32 bucket)
+__attribute__((noinline)) int lag_slot(__u32 table, __u32 bucket, __u32 wanted)
 {
 	struct lag_table *t = lag_table(table);
 	struct lag_bucket b;
@@ -79,6 +79,8 @@ __attribute__((noinline)) int lag_slot(__u32 table, __u32 bucket)
 	if (!t)
 		return LAG_NO_MEMBER;
 	b = t->bucket[bucket & (LAG_BUCKETS - 1)];
+	if (lag_live(table, wanted))
+		return wanted;
 	if (lag_live(table, b.first))
 		return b.first;
 	if (lag_live(table, b.second))
@@ -112,7 +114,7 @@ __attribute__((noinline)) int lag_flowlet(__u32 table, __u32 bucket,
 	first = t->bucket[bucket].first;
 	pause = &pauses->bucket[bucket];
 	was = *pause;
-	if (was.member == first && !was.waits)
+	if (was.used && was.member == first && !was.waits)
 		return first;
 	now = bpf_ktime_get_ns() >> PAUSE_SHIFT;
 	if (was.member == first || !was.used || !lag_live(table, was.member) ||
@@ -173,7 +175,7 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 		if (READ_ONCE(m->looked_at) == now && device_is_live(READ_ONCE(m->device)))
 			return DROP_NONE;
 	}
-	slot = lag_slot(act->table, bucket);
+	slot = lag_slot(act->table, bucket, slot);
 	if (slot >= LAG_MEMBERS) {
 		way->port = READ_ONCE(act->way.port);
 		return DROP_EGRESS_DOWN;

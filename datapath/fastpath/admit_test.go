@@ -231,7 +231,7 @@ func TestGratuitousARPMoves(t *testing.T) {
 	}
 	const told = 1<<32 - 1<<20
 	word := *s.port
-	*s.port = word&^told | (word&told>>20+4095-1-30)%4095+1<<20 // 7.5 s earlier
+	*s.port = word&^told | (word&told>>20+4095-1-30)%4095 + 1<<20 // 7.5 s earlier
 	team.run(1, frame(broadcast, host(1), untagged, 46))
 	b.wantEntries("before the move", Entry{MAC: host(1), Port: 1}, Entry{MAC: host(50), Port: teamPort, Static: true})
 	checkDrop(t, "later", in(), spec.DropNone)
