@@ -2,6 +2,7 @@ package teaming_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +63,7 @@ func TestPDUsDecode(t *testing.T) {
 			t.Errorf("tshark says of a PDU: %s", line)
 		}
 	}
-	for _, what := range []string{"lacp.flags.a.defaulted==1", "lacp.flags.a.distrib==1", "lacp.flags.a.expired==1", "marker"} {
+	for _, what := range []string{"lacp.actor.state.defaulted==1", "lacp.actor.state.distributing==1", "lacp.actor.state.expired==1", "marker"} {
 		if len(strings.Join(decode(what), "")) == 0 {
 			t.Errorf("no PDU with %s was sent: this test proves less than it should", what)
 		}
@@ -76,11 +77,16 @@ func live(t *testing.T, p *teaming.Pair, toA *traffic.Socket) {
 	t.Helper()
 	ok(t, p.Configure(t.Context(), lacp("ACTIVE", "FAST"), lacp("PASSIVE", "SLOW")))
 	ok(t, p.Ready(t.Context()))
-	marker := append([]byte{markerSubtype, 1, 1, 16, 0, 1}, traffic.MAC(9)...)
-	ok(t, toA.Send(traffic.Frame{Dst: slowProtocols, Src: traffic.MAC(9), Type: slowType, Payload: append(marker, make([]byte, 96)...)}.Bytes(60)))
+	ok(t, toA.Send(traffic.Frame{Dst: slowProtocols, Src: traffic.MAC(9), Type: slowType, Payload: marker(traffic.MAC(9), 1)}.Bytes(60)))
 	ok(t, p.Wires[0].Mute(true))
 	down(t, p.A, "m01", "NO_PARTNER")
-	ok(t, p.A.Leaf(t.Context(), lacpLeaf("m01", "partner-id"), "00:00:00:00:00:00")) // defaulted
+	ok(t, teaming.Await(func() error {
+		bits, err := p.A.Text(t.Context(), lacpLeaf("m01", "state-bit"))
+		if err == nil && !strings.Contains(bits, "DEFAULTED") {
+			err = fmt.Errorf("the state is %s", bits)
+		}
+		return err
+	}))
 	ok(t, p.Wires[0].Mute(false))
 	ok(t, p.Ready(t.Context()))
 	ok(t, p.Wires[1].Cut())

@@ -27,8 +27,8 @@ func TestCarrierLossIsNotNoticed(t *testing.T) {
 		{"LACP slow", lacp("ACTIVE", "SLOW")},
 		{"static, IP addresses", with(static(), map[string]any{"distribution": "IP_ADDRESSES"})},
 		{"static, dynamic", with(static(), map[string]any{"distribution": "DYNAMIC"})},
-		{"static, active-backup", with(static(), map[string]any{"distribution": "ACTIVE_BACKUP"})},
-		{"LACP, active-backup", with(lacp("ACTIVE", "FAST"), map[string]any{"distribution": "ACTIVE_BACKUP"})},
+		{"static, active-backup", with(static(), map[string]any{"distribution": "ACTIVE_BACKUP", "primary": "m01"})},
+		{"LACP, active-backup", with(lacp("ACTIVE", "FAST"), map[string]any{"distribution": "ACTIVE_BACKUP", "primary": "m01"})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func TestSwitchIndependent(t *testing.T) {
 	for _, distribution := range []string{"VLAN_SOURCE_MAC", "SWITCH_PORT", "ACTIVE_BACKUP"} {
 		t.Run(distribution, func(t *testing.T) {
 			is := newIslands(t)
-			is.configure(t, map[string]any{"distribution": distribution})
+			is.configure(t, map[string]any{"distribution": distribution, "primary": "m01"})
 			t.Run("to all", func(t *testing.T) { is.toAll(t) })
 			t.Run("to one", func(t *testing.T) { is.toOne(t) })
 			t.Run("each address at one place", func(t *testing.T) { is.places(t) })
@@ -207,7 +207,6 @@ func (is *islands) failsOver(t *testing.T) {
 	announced := counter(t, is.n, "/interfaces/interface[name=team]/aggregation/teaming/state/announced-addresses")
 	s, err := teaming.NewStream(is.far[kept], is.near, fewFlows, 0)
 	ok(t, err)
-	defer s.Close()
 	s.Start(perSecond / 4)
 	ok(t, s.Flowing(500))
 	ok(t, is.wires[lost].Cut())
@@ -215,6 +214,7 @@ func (is *islands) failsOver(t *testing.T) {
 	ok(t, s.Flowing(500))
 	loss, err := s.Settle()
 	ok(t, err)
+	ok(t, s.Close())
 	t.Logf("until the bridges knew: %s", loss)
 	is.now(t, is.near, kept)
 	if now := counter(t, is.n, "/interfaces/interface[name=team]/aggregation/teaming/state/announced-addresses"); now <= announced {

@@ -1,6 +1,7 @@
 package teaming_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -64,7 +65,12 @@ func (o *opposite) own(t *testing.T, team element.Team) {
 	if team.VLAN == nil {
 		team.VLAN = element.AccessVLAN(10)
 	}
-	ok(t, o.n.Apply(t.Context(), []*gpb.Update{element.Access("host", 10)}, team.Updates()))
+	request := &gpb.SetRequest{Update: append(team.Updates(), element.Access("host", 10))}
+	if !team.LACP { // what another team left of it
+		request.Delete = []*gpb.Path{element.Path("/lacp/interfaces/interface[name=team]")}
+	}
+	_, err := o.n.Set(t.Context(), request)
+	ok(t, err)
 }
 
 // agreed waits until both ends use the members.
@@ -114,56 +120,86 @@ func TestOpenVSwitch(t *testing.T) {
 // carries sends flows both ways: none is lost, and both members carry some.
 func (o *opposite) carries(t *testing.T) {
 	t.Helper()
-	for _, way := range [][2]*teaming.Host{{o.near, o.far}, {o.far, o.near}} {
-		s, err := teaming.NewStream(way[0], way[1], 256, 0)
-		ok(t, err)
-		s.Start(perSecond / 4)
-		ok(t, s.Flowing(1000))
-		loss, err := s.Settle()
-		ok(t, err)
-		if loss.Lost != 0 || loss.Late != 0 {
-			t.Errorf("%s to %s: %s", way[0].IP, way[1].IP, loss)
-		}
-		ok(t, s.Close())
+	for _, w := range o.wires {
+		ok(t, errors.Join(w.FromA.Reset(), w.FromB.Reset()))
 	}
-	_, frames, err := teaming.Carried(o.wires, 256)
+	out, err := teaming.NewStream(o.near, o.far, 256, 0)
 	ok(t, err)
-	for i, n := range frames {
-		if n == 0 {
-			t.Errorf("member %d carried nothing to Open vSwitch", i+1)
-		}
-		ok(t, o.wires[i].FromA.Reset())
+	sent := o.streams(t, "to Open vSwitch", out, func() {})
+	if left := o.left(t); left != sent.Sent {
+		t.Errorf("of %d frames %d left by the members", sent.Sent, left)
 	}
+	for i, w := range o.wires {
+		if total, err := w.FromA.Total(); err != nil || total.Frames == 0 {
+			t.Errorf("none left by member %d, %v", i+1, err)
+		}
+	}
+	ok(t, out.Close())
+	in, err := teaming.NewStream(o.far, o.near, 256, 0)
+	ok(t, err)
+	sent = o.streams(t, "from Open vSwitch", in, func() {})
+	var came uint64
+	for _, w := range o.wires {
+		total, err := w.FromB.Total()
+		ok(t, err)
+		came += total.Frames
+	}
+	if got := sent.Sent - uint64(sent.Lost); got != came {
+		t.Errorf("of %d frames that came by the members %d arrived", came, got)
+	}
+	ok(t, in.Close())
 }
 
-// failsOver cuts a wire under load, then has the partner's end mute.
+// streams runs a stream while something is done. What Open vSwitch loses, which
+// switches in a process of its own, is only told.
+func (o *opposite) streams(t *testing.T, what string, s *teaming.Stream, do func()) teaming.Loss {
+	t.Helper()
+	s.Start(perSecond / 4)
+	ok(t, s.Flowing(500))
+	do()
+	ok(t, s.Flowing(500))
+	loss, err := s.Settle()
+	ok(t, err)
+	t.Logf("%s: %s", what, loss)
+	if loss.Late != 0 {
+		t.Errorf("%s: %s; want none late", what, loss)
+	}
+	return loss
+}
+
+// failsOver cuts a wire under load, and mends it.
 func (o *opposite) failsOver(t *testing.T) {
 	t.Helper()
 	s, err := teaming.NewStream(o.near, o.far, fewFlows, 0)
 	ok(t, err)
 	defer s.Close()
-	s.Start(perSecond / 4)
-	ok(t, s.Flowing(500))
-	ok(t, o.wires[0].Cut())
-	o.agreed(t, "m02")
-	ok(t, s.Flowing(500))
-	loss, err := s.Settle()
-	ok(t, err)
-	t.Logf("carrier lost: %s", loss)
-	if loss.Lost > 1 {
-		t.Errorf("carrier lost: %s", loss)
+	wants := func(most uint64, what string, do func()) {
+		t.Helper()
+		before := o.left(t)
+		sent := o.streams(t, what, s, do)
+		if left := o.left(t) - before; left+most < sent.Sent || left > sent.Sent {
+			t.Errorf("%s: of %d frames %d left by the members", what, sent.Sent, left)
+		}
 	}
-	s.Start(perSecond / 4)
-	ok(t, s.Flowing(500))
-	ok(t, o.wires[0].Mend())
-	o.agreed(t, "m01", "m02")
-	ok(t, s.Flowing(500))
-	loss, err = s.Settle()
-	ok(t, err)
-	t.Logf("carrier back: %s", loss)
-	if loss.Lost != 0 {
-		t.Errorf("carrier back: %s", loss)
+	wants(1, "carrier lost", func() {
+		ok(t, o.wires[0].Cut())
+		o.agreed(t, "m02")
+	})
+	wants(0, "carrier back", func() {
+		ok(t, o.wires[0].Mend())
+		o.agreed(t, "m01", "m02")
+	})
+}
+
+// left is how many frames have left the element by wires that stood.
+func (o *opposite) left(t *testing.T) (sum uint64) {
+	t.Helper()
+	for _, w := range o.wires {
+		total, err := w.FromA.Total()
+		ok(t, err)
+		sum += total.Frames
 	}
+	return sum
 }
 
 // statesOfLACP compares what both ends say of each other.

@@ -68,6 +68,14 @@ func pdu(actor, partner end) []byte {
 	return append(b, make([]byte, 110-len(b))...)
 }
 
+// marker writes what follows the EtherType of a Marker PDU (6.5.3.3): subtype,
+// version, type 1 (information), length, port, system, transaction, padding.
+func marker(system net.HardwareAddr, transaction uint32) []byte {
+	b := append([]byte{markerSubtype, 1, 1, 16, 0, 1}, system...)
+	b = binary.BigEndian.AppendUint32(b, transaction)
+	return append(b, make([]byte, 110-len(b))...)
+}
+
 // readPDU reads the ends of a LACPDU.
 func readPDU(f traffic.Frame) (actor, partner end, ok bool) {
 	if f.Type != slowType || len(f.Payload) < 110 || f.Payload[0] != lacpSubtype {
