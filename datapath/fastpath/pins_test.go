@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 
+	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/bpf"
 )
 
@@ -157,8 +158,9 @@ func TestRemoveLeavesNothing(t *testing.T) {
 	b.o = open(t, dir) // for the cleanup
 }
 
-// TestOtherShape opens pins whose filtering database and counters are smaller,
-// as an older version might have left them.
+// TestOtherShape opens pins whose filtering database is smaller, and whose
+// counters and ports are of the time before aggregates, as an older version left
+// them.
 func TestOtherShape(t *testing.T) {
 	b := fdbBed(t)
 	dir := b.o.dir
@@ -166,9 +168,10 @@ func TestOtherShape(t *testing.T) {
 	b.ok(b.o.Close())
 	s, err := bpf.LoadSwitch()
 	b.ok(err)
-	smaller := func(name string) *ebpf.Map {
+	older := func(name string, change func(*ebpf.MapSpec)) *ebpf.Map {
 		s := s.Maps[name].Copy()
-		s.MaxEntries, s.Pinning = s.MaxEntries/2, ebpf.PinNone
+		s.Pinning, s.Value = ebpf.PinNone, nil
+		change(s)
 		m, err := ebpf.NewMap(s)
 		b.ok(err)
 		t.Cleanup(func() { m.Close() })
@@ -176,7 +179,7 @@ func TestOtherShape(t *testing.T) {
 		b.ok(m.Pin(filepath.Join(dir, name)))
 		return m
 	}
-	fdb, err := mapArray[bpf.SwitchFdbBucket](smaller(bpf.SwitchMapFdb))
+	fdb, err := mapArray[bpf.SwitchFdbBucket](older(bpf.SwitchMapFdb, func(s *ebpf.MapSpec) { s.MaxEntries /= 2 }))
 	b.ok(err)
 	old := FDB{&Objects{memory: memory{fdb: fdb, flood: array[bpf.SwitchFloodSet]{values: make([]bpf.SwitchFloodSet, 1<<14)},
 		switches: array[bpf.SwitchVswitch]{values: make([]bpf.SwitchVswitch, 64)}}}}
@@ -186,9 +189,11 @@ func TestOtherShape(t *testing.T) {
 		}
 	}
 	b.ok(fdb.close())
-	counters := smaller(bpf.SwitchMapCounters)
-	v := make([]bpf.SwitchPortCounters, ebpf.MustPossibleCPU())
-	v[0].In.Unicast = 5
+	older(bpf.SwitchMapPorts, func(s *ebpf.MapSpec) { s.ValueSize = 528 })
+	const words = 4 + 20 // of a direction
+	counters := older(bpf.SwitchMapCounters, func(s *ebpf.MapSpec) { s.MaxEntries, s.ValueSize = s.MaxEntries/2, 2*8*words })
+	v := make([][2][words]uint64, ebpf.MustPossibleCPU())
+	v[0] = [2][words]uint64{{1: 5, 4 + 16: 6, 4 + 19: 7}, {0: 8, 3: 9, 4 + 15: 10}}
 	b.ok(counters.Put(uint32(2), v))
 
 	b.o = open(t, filepath.Dir(dir))
@@ -196,8 +201,16 @@ func TestOtherShape(t *testing.T) {
 	if got := b.o.Switches().Stats(1).Dynamic; got != 1000 {
 		t.Errorf("%d entries taken over, want 1000", got)
 	}
-	if got := b.counters(3)[2].In.Unicast; got != 5 {
-		t.Errorf("port 2 counted %d frames, want the 5 of before", got)
+	want := spec.Counters{In: spec.Direction{Unicast: 5}, Out: spec.Direction{Octets: 8, Broadcast: 9}}
+	want.In.Drops[16], want.In.Drops[19], want.Out.Drops[15] = 6, 7, 10
+	if got := b.counters(3)[2]; got != want {
+		t.Errorf("port 2 counted %+v, want %+v as before", got, want)
+	}
+	if ports, err := b.o.Ports().List(); err != nil || len(ports) != 0 {
+		t.Errorf("ports of the other shape: %v, %v; want none", ports, err)
+	}
+	for n := range uint16(3) { // as the caller does
+		b.port(n+1, access(10))
 	}
 	for n := range b.ifindex {
 		b.ok(b.o.Attachments().Put(b.ifindex[n], Attachment{}))

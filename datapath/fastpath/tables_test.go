@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,6 +73,24 @@ func TestTables(t *testing.T) {
 	t.Run("ports", func(t *testing.T) {
 		checkTable(t, o.Ports(), map[uint16]Port{1: {Switch: 1}, spec.MaxPorts: full}, all)
 	})
+	t.Run("aggregates", func(t *testing.T) {
+		aggregate := Port{Switch: 2, LAG: spec.MaxAggregates, PVID: 7, Forwarding: true, MTU: 9000, NoTeaming: true}
+		member := Port{MemberOf: 9, IfIndex: 4, Forwarding: true, MTU: 9000}
+		checkTable(t, o.Ports(), map[uint16]Port{9: aggregate, spec.MaxPorts: member, 10: member}, Port{MemberOf: spec.MaxPorts - 1})
+	})
+	t.Run("LAGs", func(t *testing.T) {
+		one := LAG{Distribution: spec.Dynamic, FlowletGap: 500 * time.Microsecond, Designated: 31}
+		one.Members[31] = LAGMember{IfIndex: 1<<31 - 1, Port: spec.MaxPorts, Active: true, Peer: true}
+		one.Members[0] = LAGMember{IfIndex: 2, Port: 3, Active: true}
+		for b := range one.Buckets {
+			one.Buckets[b] = LAGBucket{31, 0}
+		}
+		two := LAG{Distribution: spec.ActiveBackup, Independent: true, Designated: NoMember}
+		for b := range two.Buckets {
+			two.Buckets[b] = LAGBucket{NoMember, NoMember}
+		}
+		checkTable(t, o.LAGs(), map[uint16]LAG{1: one, spec.MaxAggregates: one, 5: two}, two)
+	})
 	t.Run("port numbers", func(t *testing.T) {
 		checkTable(t, o.PortNumbers(), map[uint32]uint16{1: 1, 4097: 2, 8193: spec.MaxPorts, 12289: 4, 7: 5}, 9)
 	})
@@ -119,6 +138,17 @@ func TestOutOfRange(t *testing.T) {
 		{"VLAN 4095", o.FIDs().Put(VLAN{1, 4095}, FID{ID: 1}), "VLAN 1..4094"},
 		{"FID 0", o.FIDs().Put(VLAN{1, 1}, FID{}), "want 1..16383"},
 		{"FID of another VLAN", o.FIDs().Put(VLAN{1, 1}, FID{ID: 9}), "belongs to switch 1 vlan 9"},
+		{"member of itself", o.Ports().Put(7, Port{MemberOf: 7}), "member of another port"},
+		{"aggregate with an interface", o.Ports().Put(7, Port{Switch: 1, LAG: 1, IfIndex: 1}), "want one of aggregate"},
+		{"aggregate that is a member", o.Ports().Put(7, Port{Switch: 1, LAG: 1, MemberOf: 8}), "want one of aggregate"},
+		{"aggregate 129", o.Ports().Put(7, Port{Switch: 1, LAG: 129}), "aggregate 1..128"},
+		{"LAG 0", o.LAGs().Put(0, LAG{Distribution: spec.Dynamic}), "want 1..128"},
+		{"LAG 129", o.LAGs().Put(129, LAG{Distribution: spec.Dynamic}), "want 1..128"},
+		{"no distribution", o.LAGs().Put(1, LAG{}), "distribution 0 is none"},
+		{"distribution 8", o.LAGs().Put(1, LAG{Distribution: 8}), "distribution 8 is none"},
+		{"bucket of no member", o.LAGs().Put(1, LAG{Distribution: spec.Dynamic}), "bucket 0: member 0 is not active"},
+		{"bucket out of range", o.LAGs().Put(1, LAG{Distribution: spec.Dynamic, Buckets: [spec.LAGBuckets]LAGBucket{{NoMember, 32}}}), "member 32 is not active"},
+		{"member without a port", o.LAGs().Put(1, LAG{Distribution: spec.Dynamic, Members: [spec.MaxMembers]LAGMember{{IfIndex: 3}}}), "want both"},
 		{"members of FID 0", o.Flood().Put(0, PortSet{}), "want 1..16383"},
 		{"members of FID 16384", o.Flood().Put(16384, PortSet{}), "want 1..16383"},
 	}
