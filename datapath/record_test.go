@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signalbox/signalbox/datapath/internal/lab"
+	"github.com/signalbox/signalbox/datapath/lacp"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -146,6 +148,30 @@ func FuzzRecord(f *testing.F) {
 		}
 		for _, o := range d.model.original {
 			o.empty()
+		}
+	})
+}
+
+func FuzzLACPFile(f *testing.F) {
+	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","groups":{"lag":{"Ports":{"m1":{"Receive":5,"Mux":4,"Selected":2}}}}}`))
+	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","groups":{"lag":{"Ports":{"m1":{"Receive":99,"Quiet":-5}}}}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file := &lacpFile{path: filepath.Join(t.TempDir(), "lacp"), boot: "b", namespace: "1"}
+		if err := file.save(b); err != nil {
+			t.Fatal(err)
+		}
+		groups, err := file.load()
+		if err != nil {
+			return
+		}
+		now := time.Unix(1000, 0)
+		for _, s := range groups {
+			g := lacp.New(lacp.Config{SystemID: spec.MAC{2}, Key: 1})
+			g.Restore(now, s)
+			for name := range s.Ports {
+				g.SetPort(now, name, lacp.PortConfig{Number: 1, Up: true})
+			}
+			g.Advance(now.Add(time.Minute))
 		}
 	})
 }

@@ -39,7 +39,7 @@ func (s *stream) send(w *lab.Wire, dst spec.MAC, sources int) {
 		}
 		for range 20 {
 			n := s.sent.Load()
-			if w.TrySend(frame(dst, spec.MAC{2, 0, 0, 7, 0, byte(n % uint64(sources))}, 0, uint32(n))) != nil {
+			if w.TrySend(frame(dst, spec.MAC{2, 0, 0, 7, dst[5], byte(n % uint64(sources))}, 0, uint32(n))) != nil {
 				return
 			}
 			s.sent.Add(1)
