@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -333,4 +334,23 @@ func BenchmarkAppendTyped(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzPlainScalar compares the short way of reading JSON with encoding/json's.
+func FuzzPlainScalar(f *testing.F) {
+	for _, seed := range []string{`""`, `"a"`, `"a\"b"`, `"a" `, `"a""`, "\"\x00\"", `"`, "true", "false ", "null", "0", "-0", "01", "-", "18446744073709551615", "1.5", "1e3", "--1", ""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, ok := plainScalar(text)
+		if !ok || !utf8.Valid(text) { // which is refused before
+			return
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		var want any
+		if err := dec.Decode(&want); err != nil || got != want || dec.More() {
+			t.Fatalf("%q is read as %#v, by encoding/json as %#v %v", text, got, want, err)
+		}
+	})
 }
