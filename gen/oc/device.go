@@ -15,8 +15,10 @@ type Device struct {
 	Interfaces       *OpenconfigInterfaces_Interfaces            `path:"interfaces" module:"openconfig-interfaces"`
 	Lacp             *OpenconfigLacp_Lacp                        `path:"lacp" module:"openconfig-lacp"`
 	NetworkInstances *OpenconfigNetworkInstance_NetworkInstances `path:"network-instances" module:"openconfig-network-instance"`
+	PacketTests      *SignalboxTrace_PacketTests                 `path:"packet-tests" module:"signalbox-trace"`
 	Qos              *OpenconfigQos_Qos                          `path:"qos" module:"openconfig-qos"`
 	System           *OpenconfigSystem_System                    `path:"system" module:"openconfig-system"`
+	Traces           *SignalboxTrace_Traces                      `path:"traces" module:"signalbox-trace"`
 }
 
 // IsYANGGoStruct ensures that Device implements the yang.GoStruct
@@ -64,6 +66,16 @@ func (t *Device) GetOrCreateNetworkInstances() *OpenconfigNetworkInstance_Networ
 	return t.NetworkInstances
 }
 
+// GetOrCreatePacketTests retrieves the value of the PacketTests field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreatePacketTests() *SignalboxTrace_PacketTests {
+	if t.PacketTests != nil {
+		return t.PacketTests
+	}
+	t.PacketTests = &SignalboxTrace_PacketTests{}
+	return t.PacketTests
+}
+
 // GetOrCreateQos retrieves the value of the Qos field
 // or returns the existing field if it already exists.
 func (t *Device) GetOrCreateQos() *OpenconfigQos_Qos {
@@ -82,6 +94,16 @@ func (t *Device) GetOrCreateSystem() *OpenconfigSystem_System {
 	}
 	t.System = &OpenconfigSystem_System{}
 	return t.System
+}
+
+// GetOrCreateTraces retrieves the value of the Traces field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreateTraces() *SignalboxTrace_Traces {
+	if t.Traces != nil {
+		return t.Traces
+	}
+	t.Traces = &SignalboxTrace_Traces{}
+	return t.Traces
 }
 
 // GetComponents returns the value of the Components struct pointer
@@ -124,6 +146,16 @@ func (t *Device) GetNetworkInstances() *OpenconfigNetworkInstance_NetworkInstanc
 	return nil
 }
 
+// GetPacketTests returns the value of the PacketTests struct pointer
+// from Device. If the receiver or the field PacketTests is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetPacketTests() *SignalboxTrace_PacketTests {
+	if t != nil && t.PacketTests != nil {
+		return t.PacketTests
+	}
+	return nil
+}
+
 // GetQos returns the value of the Qos struct pointer
 // from Device. If the receiver or the field Qos is nil, nil
 // is returned such that the Get* methods can be safely chained.
@@ -140,6 +172,16 @@ func (t *Device) GetQos() *OpenconfigQos_Qos {
 func (t *Device) GetSystem() *OpenconfigSystem_System {
 	if t != nil && t.System != nil {
 		return t.System
+	}
+	return nil
+}
+
+// GetTraces returns the value of the Traces struct pointer
+// from Device. If the receiver or the field Traces is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetTraces() *SignalboxTrace_Traces {
+	if t != nil && t.Traces != nil {
+		return t.Traces
 	}
 	return nil
 }

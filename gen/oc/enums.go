@@ -1687,6 +1687,150 @@ const (
 	SignalboxTelemetry_SubscriptionMode_POLL E_SignalboxTelemetry_SubscriptionMode = 3
 )
 
+// E_SignalboxTrace_SessionStatus is a derived int64 type which is used to represent
+// the enumerated node SignalboxTrace_SessionStatus. An additional value named
+// SignalboxTrace_SessionStatus_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTrace_SessionStatus int64
+
+// IsYANGGoEnum ensures that SignalboxTrace_SessionStatus implements the yang.GoEnum
+// interface. This ensures that SignalboxTrace_SessionStatus can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTrace_SessionStatus) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTrace_SessionStatus.
+func (E_SignalboxTrace_SessionStatus) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTrace_SessionStatus.
+func (e E_SignalboxTrace_SessionStatus) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTrace_SessionStatus")
+}
+
+const (
+	// SignalboxTrace_SessionStatus_UNSET corresponds to the value UNSET of SignalboxTrace_SessionStatus
+	SignalboxTrace_SessionStatus_UNSET E_SignalboxTrace_SessionStatus = 0
+	// SignalboxTrace_SessionStatus_RUNNING corresponds to the value RUNNING of SignalboxTrace_SessionStatus
+	SignalboxTrace_SessionStatus_RUNNING E_SignalboxTrace_SessionStatus = 1
+	// SignalboxTrace_SessionStatus_STOPPED corresponds to the value STOPPED of SignalboxTrace_SessionStatus
+	SignalboxTrace_SessionStatus_STOPPED E_SignalboxTrace_SessionStatus = 2
+	// SignalboxTrace_SessionStatus_EXPIRED corresponds to the value EXPIRED of SignalboxTrace_SessionStatus
+	SignalboxTrace_SessionStatus_EXPIRED E_SignalboxTrace_SessionStatus = 3
+	// SignalboxTrace_SessionStatus_ERROR corresponds to the value ERROR of SignalboxTrace_SessionStatus
+	SignalboxTrace_SessionStatus_ERROR E_SignalboxTrace_SessionStatus = 4
+)
+
+// E_SignalboxTrace_Stage is a derived int64 type which is used to represent
+// the enumerated node SignalboxTrace_Stage. An additional value named
+// SignalboxTrace_Stage_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTrace_Stage int64
+
+// IsYANGGoEnum ensures that SignalboxTrace_Stage implements the yang.GoEnum
+// interface. This ensures that SignalboxTrace_Stage can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTrace_Stage) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTrace_Stage.
+func (E_SignalboxTrace_Stage) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTrace_Stage.
+func (e E_SignalboxTrace_Stage) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTrace_Stage")
+}
+
+const (
+	// SignalboxTrace_Stage_UNSET corresponds to the value UNSET of SignalboxTrace_Stage
+	SignalboxTrace_Stage_UNSET E_SignalboxTrace_Stage = 0
+	// SignalboxTrace_Stage_INGRESS corresponds to the value INGRESS of SignalboxTrace_Stage
+	SignalboxTrace_Stage_INGRESS E_SignalboxTrace_Stage = 1
+	// SignalboxTrace_Stage_GUARD corresponds to the value GUARD of SignalboxTrace_Stage
+	SignalboxTrace_Stage_GUARD E_SignalboxTrace_Stage = 2
+	// SignalboxTrace_Stage_VLAN corresponds to the value VLAN of SignalboxTrace_Stage
+	SignalboxTrace_Stage_VLAN E_SignalboxTrace_Stage = 3
+	// SignalboxTrace_Stage_CACHE corresponds to the value CACHE of SignalboxTrace_Stage
+	SignalboxTrace_Stage_CACHE E_SignalboxTrace_Stage = 4
+	// SignalboxTrace_Stage_LEARN corresponds to the value LEARN of SignalboxTrace_Stage
+	SignalboxTrace_Stage_LEARN E_SignalboxTrace_Stage = 5
+	// SignalboxTrace_Stage_LOOKUP corresponds to the value LOOKUP of SignalboxTrace_Stage
+	SignalboxTrace_Stage_LOOKUP E_SignalboxTrace_Stage = 6
+	// SignalboxTrace_Stage_FLOOD corresponds to the value FLOOD of SignalboxTrace_Stage
+	SignalboxTrace_Stage_FLOOD E_SignalboxTrace_Stage = 7
+	// SignalboxTrace_Stage_LAG corresponds to the value LAG of SignalboxTrace_Stage
+	SignalboxTrace_Stage_LAG E_SignalboxTrace_Stage = 8
+	// SignalboxTrace_Stage_EGRESS corresponds to the value EGRESS of SignalboxTrace_Stage
+	SignalboxTrace_Stage_EGRESS E_SignalboxTrace_Stage = 9
+	// SignalboxTrace_Stage_OUTPUT corresponds to the value OUTPUT of SignalboxTrace_Stage
+	SignalboxTrace_Stage_OUTPUT E_SignalboxTrace_Stage = 10
+	// SignalboxTrace_Stage_KERNEL corresponds to the value KERNEL of SignalboxTrace_Stage
+	SignalboxTrace_Stage_KERNEL E_SignalboxTrace_Stage = 11
+)
+
+// E_SignalboxTrace_TraceLevel is a derived int64 type which is used to represent
+// the enumerated node SignalboxTrace_TraceLevel. An additional value named
+// SignalboxTrace_TraceLevel_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTrace_TraceLevel int64
+
+// IsYANGGoEnum ensures that SignalboxTrace_TraceLevel implements the yang.GoEnum
+// interface. This ensures that SignalboxTrace_TraceLevel can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTrace_TraceLevel) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTrace_TraceLevel.
+func (E_SignalboxTrace_TraceLevel) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTrace_TraceLevel.
+func (e E_SignalboxTrace_TraceLevel) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTrace_TraceLevel")
+}
+
+const (
+	// SignalboxTrace_TraceLevel_UNSET corresponds to the value UNSET of SignalboxTrace_TraceLevel
+	SignalboxTrace_TraceLevel_UNSET E_SignalboxTrace_TraceLevel = 0
+	// SignalboxTrace_TraceLevel_EVENTS corresponds to the value EVENTS of SignalboxTrace_TraceLevel
+	SignalboxTrace_TraceLevel_EVENTS E_SignalboxTrace_TraceLevel = 1
+	// SignalboxTrace_TraceLevel_PACKETS corresponds to the value PACKETS of SignalboxTrace_TraceLevel
+	SignalboxTrace_TraceLevel_PACKETS E_SignalboxTrace_TraceLevel = 2
+)
+
+// E_SignalboxTrace_Verdict is a derived int64 type which is used to represent
+// the enumerated node SignalboxTrace_Verdict. An additional value named
+// SignalboxTrace_Verdict_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTrace_Verdict int64
+
+// IsYANGGoEnum ensures that SignalboxTrace_Verdict implements the yang.GoEnum
+// interface. This ensures that SignalboxTrace_Verdict can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTrace_Verdict) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTrace_Verdict.
+func (E_SignalboxTrace_Verdict) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxTrace_Verdict.
+func (e E_SignalboxTrace_Verdict) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTrace_Verdict")
+}
+
+const (
+	// SignalboxTrace_Verdict_UNSET corresponds to the value UNSET of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_UNSET E_SignalboxTrace_Verdict = 0
+	// SignalboxTrace_Verdict_CONTINUE corresponds to the value CONTINUE of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_CONTINUE E_SignalboxTrace_Verdict = 1
+	// SignalboxTrace_Verdict_FORWARD corresponds to the value FORWARD of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_FORWARD E_SignalboxTrace_Verdict = 2
+	// SignalboxTrace_Verdict_FLOOD corresponds to the value FLOOD of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_FLOOD E_SignalboxTrace_Verdict = 3
+	// SignalboxTrace_Verdict_HOST corresponds to the value HOST of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_HOST E_SignalboxTrace_Verdict = 4
+	// SignalboxTrace_Verdict_DROP corresponds to the value DROP of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_DROP E_SignalboxTrace_Verdict = 5
+)
+
 // ΛEnum is a map, keyed by the name of the type defined for each enum in the
 // generated Go code, which provides a mapping between the constant int64 value
 // of each value of the enumeration, and the string that is used to represent it
@@ -2190,6 +2334,36 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		2: {Name: "ONCE"},
 		3: {Name: "POLL"},
 	},
+	"E_SignalboxTrace_SessionStatus": {
+		1: {Name: "RUNNING"},
+		2: {Name: "STOPPED"},
+		3: {Name: "EXPIRED"},
+		4: {Name: "ERROR"},
+	},
+	"E_SignalboxTrace_Stage": {
+		1:  {Name: "INGRESS"},
+		2:  {Name: "GUARD"},
+		3:  {Name: "VLAN"},
+		4:  {Name: "CACHE"},
+		5:  {Name: "LEARN"},
+		6:  {Name: "LOOKUP"},
+		7:  {Name: "FLOOD"},
+		8:  {Name: "LAG"},
+		9:  {Name: "EGRESS"},
+		10: {Name: "OUTPUT"},
+		11: {Name: "KERNEL"},
+	},
+	"E_SignalboxTrace_TraceLevel": {
+		1: {Name: "EVENTS"},
+		2: {Name: "PACKETS"},
+	},
+	"E_SignalboxTrace_Verdict": {
+		1: {Name: "CONTINUE"},
+		2: {Name: "FORWARD"},
+		3: {Name: "FLOOD"},
+		4: {Name: "HOST"},
+		5: {Name: "DROP"},
+	},
 }
 
 // ΛEnumTypes is a map, keyed by a YANG schema path, of the enumerated types that
@@ -2318,6 +2492,21 @@ func initΛEnumTypes() {
 		"/network-instances/network-instance/vlans/vlan/state/status": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status)(0)),
 		},
+		"/packet-tests/packet-test/state/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/packet-tests/packet-test/state/verdict": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
+		"/packet-tests/packet-test/steps/step/state/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/packet-tests/packet-test/steps/step/state/stage": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Stage)(0)),
+		},
+		"/packet-tests/packet-test/steps/step/state/verdict": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
 		"/system/cpus/cpu/index": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigSystem_System_Cpus_Cpu_State_Index_Enum)(0)),
 		},
@@ -2335,6 +2524,30 @@ func initΛEnumTypes() {
 		},
 		"/system/grpc-servers/grpc-server/subscriptions/subscription/state/mode": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTelemetry_SubscriptionMode)(0)),
+		},
+		"/traces/sessions/session/config/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/traces/sessions/session/config/level": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_TraceLevel)(0)),
+		},
+		"/traces/sessions/session/events/event/state/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/traces/sessions/session/events/event/state/stage": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Stage)(0)),
+		},
+		"/traces/sessions/session/events/event/state/verdict": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
+		"/traces/sessions/session/state/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/traces/sessions/session/state/level": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_TraceLevel)(0)),
+		},
+		"/traces/sessions/session/state/status": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_SessionStatus)(0)),
 		},
 	}
 }

@@ -2070,6 +2070,7 @@ func (*OpenconfigSystem_System_GrpcServers_GrpcServer_Subscriptions_Subscription
 
 // OpenconfigSystem_System_GrpcServers_GrpcServer_Subscriptions_Subscription_State_Counters represents the /openconfig-system/system/grpc-servers/grpc-server/subscriptions/subscription/state/counters YANG schema element.
 type OpenconfigSystem_System_GrpcServers_GrpcServer_Subscriptions_Subscription_State_Counters struct {
+	EventsLost       *uint64 `path:"events-lost" module:"signalbox-telemetry"`
 	MessagesSent     *uint64 `path:"messages-sent" module:"signalbox-telemetry"`
 	OctetsSent       *uint64 `path:"octets-sent" module:"signalbox-telemetry"`
 	UpdatesCoalesced *uint64 `path:"updates-coalesced" module:"signalbox-telemetry"`

@@ -24,4 +24,5 @@ var models = [...]Model{
 	{Name: "signalbox-switch-port", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-teaming", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-telemetry", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-trace", Organization: "Signalbox project", Version: "0.1.0"},
 }

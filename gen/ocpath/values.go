@@ -524,6 +524,30 @@ var valuesNetworkInstancesNetworkInstanceVlansVlanConfigStatus = []Value{
 	{"SUSPENDED", ""},
 }
 
+// valuesPacketTestsPacketTestStateVerdict are the values of /packet-tests/packet-test/state/verdict.
+var valuesPacketTestsPacketTestStateVerdict = []Value{
+	{"CONTINUE", ""},
+	{"FORWARD", ""},
+	{"FLOOD", ""},
+	{"HOST", ""},
+	{"DROP", ""},
+}
+
+// valuesPacketTestsPacketTestStepsStepStateStage are the values of /packet-tests/packet-test/steps/step/state/stage.
+var valuesPacketTestsPacketTestStepsStepStateStage = []Value{
+	{"INGRESS", ""},
+	{"GUARD", ""},
+	{"VLAN", ""},
+	{"CACHE", ""},
+	{"LEARN", ""},
+	{"LOOKUP", ""},
+	{"FLOOD", ""},
+	{"LAG", ""},
+	{"EGRESS", ""},
+	{"OUTPUT", ""},
+	{"KERNEL", ""},
+}
+
 // valuesSystemCpusCpuIndex are the values of /system/cpus/cpu/index.
 var valuesSystemCpusCpuIndex = []Value{
 	{"ALL", ""},
@@ -553,4 +577,18 @@ var valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateMode = []Valu
 	{"STREAM", ""},
 	{"ONCE", ""},
 	{"POLL", ""},
+}
+
+// valuesTracesSessionsSessionConfigLevel are the values of /traces/sessions/session/config/level.
+var valuesTracesSessionsSessionConfigLevel = []Value{
+	{"EVENTS", ""},
+	{"PACKETS", ""},
+}
+
+// valuesTracesSessionsSessionStateStatus are the values of /traces/sessions/session/state/status.
+var valuesTracesSessionsSessionStateStatus = []Value{
+	{"RUNNING", ""},
+	{"STOPPED", ""},
+	{"EXPIRED", ""},
+	{"ERROR", ""},
 }
