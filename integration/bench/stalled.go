@@ -2,26 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/signalbox/signalbox/integration/element"
+	"github.com/signalbox/signalbox/integration/traffic"
+	"golang.org/x/sys/unix"
 )
 
 // queueBound is the element's bound of what waits for a subscriber that takes
 // nothing, in octets.
 const queueBound = 32 << 20
 
+// moving is how many addresses move all the time.
+const moving = 1 << 13
+
 // stalled measures by how much the element grows when a subscriber takes
 // nothing while thousands of leaves change without end, beside the same
-// without such a subscriber.
+// without such a subscriber. The leaves are those of addresses that move
+// between two ports with each frame.
 func (m *manager) stalled(ctx context.Context) error {
 	if _, err := m.restart(ctx, false, false); err != nil { // what others left does not count
-		return err
-	}
-	if err := m.Configure(ctx, vlanLeaves("stalled", 0)...); err != nil {
 		return err
 	}
 	without, rate, err := m.changing(ctx, min(m.stallTime, 20*time.Second))
@@ -30,10 +34,7 @@ func (m *manager) stalled(ctx context.Context) error {
 	}
 	stalls, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := subscribeRaw(stalls, m.Conn, &gpb.SubscriptionList{
-		Mode: gpb.SubscriptionList_STREAM, Encoding: gpb.Encoding_PROTO,
-		Subscription: []*gpb.Subscription{{Path: &gpb.Path{}, Mode: gpb.SubscriptionMode_ON_CHANGE}},
-	})
+	stream, err := subscribeRaw(stalls, m.Conn, follow("/"))
 	if err != nil {
 		return err
 	}
@@ -41,30 +42,57 @@ func (m *manager) stalled(ctx context.Context) error {
 	if err := stream.RecvMsg(&message); err != nil { // and nothing any more
 		return err
 	}
-	with, rate, err := m.changing(ctx, m.stallTime)
+	with, rate2, err := m.changing(ctx, m.stallTime)
 	if err != nil {
 		return err
 	}
 	grown := max(0, with-without)
-	m.add(row{fmt.Sprintf("memory, a subscriber stalled for %s at %.0f changes/s", m.stallTime, rate), fmt.Sprintf("+%.1f MB", grown/1e6),
+	m.add(row{fmt.Sprintf("memory, a subscriber stalled for %s at %.0f changes/s", m.stallTime, rate2), fmt.Sprintf("+%.1f MB", grown/1e6),
 		fmt.Sprintf("bound of its queue %.1f MB", float64(queueBound)/1e6), ratio(grown, queueBound), "≤ 1×"})
+	m.add(row{"… changes that another subscriber gets meanwhile", fmt.Sprintf("%.0f/s", rate2), fmt.Sprintf("without the stalled one %.0f/s", rate), ratio(rate2, rate), "–"})
 	return nil
 }
 
-// changing changes leaves for a while, and gives the most memory that the
-// element took, and how many leaves changed a second.
+// follow is a subscription to all changes of a path.
+func follow(path string) *gpb.SubscriptionList {
+	return &gpb.SubscriptionList{Mode: gpb.SubscriptionList_STREAM, Encoding: gpb.Encoding_PROTO, Subscription: []*gpb.Subscription{{
+		Path: element.Path(path), Mode: gpb.SubscriptionMode_ON_CHANGE,
+	}}}
+}
+
+// changing has addresses move for a while, and gives the most memory that the
+// element took, and how many changes a second reached a subscriber that reads.
 func (m *manager) changing(ctx context.Context, d time.Duration) (most, perSecond float64, err error) {
-	var changed atomic.Int64
-	var failed error
-	var writer sync.WaitGroup
-	writing, stop := context.WithCancel(ctx)
-	start := time.Now()
-	writer.Go(func() {
-		for n := 1; writing.Err() == nil && failed == nil; n++ {
-			failed = m.Configure(ctx, vlanLeaves("stalled", n)...)
-			changed.Add(tenThousand / 3) // the names
+	moves, stop := context.WithCancel(ctx)
+	var movers sync.WaitGroup
+	failed := make(chan error, 2)
+	defer func() {
+		stop()
+		movers.Wait()
+		close(failed)
+		for f := range failed {
+			err = errors.Join(err, f)
 		}
-	})
+	}()
+	for i := range 2 {
+		s, opened := traffic.Open(m.far, portName(i))
+		if opened != nil {
+			return 0, 0, opened
+		}
+		movers.Go(func() {
+			defer s.Close()
+			if sent := move(moves, s); sent != nil {
+				failed <- sent
+			}
+		})
+	}
+	r, err := receive(ctx, m.Conn, 1, follow("/network-instances/network-instance/fdb/mac-table"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer r.end()
+	r.count = true
+	start := time.Now()
 	for time.Since(start) < d && err == nil {
 		var now float64
 		if now, err = anonymous(m.PID()); err == nil {
@@ -72,11 +100,29 @@ func (m *manager) changing(ctx context.Context, d time.Duration) (most, perSecon
 			err = pause(ctx, 100*time.Millisecond)
 		}
 	}
-	took := time.Since(start)
-	stop()
-	writer.Wait()
-	if err == nil {
-		err = failed
+	return most, float64(r.updates.Load()) / time.Since(start).Seconds(), err
+}
+
+// move sends frames from one address after another until the context ends: a
+// thousand each ten milliseconds, so that the processors have time for others.
+func move(ctx context.Context, s *traffic.Socket) error {
+	frames := make([][]byte, moving)
+	for i := range frames {
+		frames[i] = traffic.UDP(traffic.MAC(macA), traffic.MAC(macB+1+uint32(i)), 60)
 	}
-	return most, float64(changed.Load()) / took.Seconds(), err
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for i := 0; ; i++ {
+		if err := s.Send(frames[i%moving]); err != nil && !errors.Is(err, unix.ENOBUFS) {
+			return err
+		}
+		if i%1000 != 0 {
+			continue
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

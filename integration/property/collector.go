@@ -24,7 +24,8 @@ type collector struct {
 	err    error
 	// touched are the configured leaves that were told since take.
 	touched map[string]bool
-	// idle are updates that told nothing new, and deletes of nothing.
+	// idle are updates of configured leaves that told nothing new, and deletes
+	// of nothing.
 	idle []string
 }
 
@@ -101,7 +102,8 @@ func (s *collector) apply(answer *gpb.SubscribeResponse) error {
 			return fmt.Errorf("%v: %w", u.GetPath(), err)
 		}
 		leaf := fromProto(n.GetPrefix(), u.GetPath()).String()
-		if have, ok := s.tree[leaf]; ok && have == value && s.synced && !whole(leaf) && u.GetDuplicates() == 0 {
+		// A leaf of state may have changed twice before it was sent.
+		if have, ok := s.tree[leaf]; ok && have == value && s.synced && configured(leaf) {
 			s.idle = append(s.idle, "update to what it was: "+leaf+" = "+value)
 		}
 		s.touch(leaf)
@@ -114,14 +116,6 @@ func (s *collector) touch(leaf string) {
 	if s.synced && configured(leaf) {
 		s.touched[leaf] = true
 	}
-}
-
-// whole reports leaves that are told with others of their entry, also where
-// only those changed: the key of a list, and the entries of a filtering
-// database, of which the element keeps no copy to compare with.
-func whole(leaf string) bool {
-	p := parse(leaf)
-	return mirrored(p) != nil && p[len(p)-2].name != "config" || strings.Contains(leaf, "/mac-table/") && !configured(leaf)
 }
 
 // configured reports a leaf of the configuration, key leaves left out.
