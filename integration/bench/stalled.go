@@ -17,8 +17,8 @@ import (
 // nothing, in octets.
 const queueBound = 32 << 20
 
-// moving is how many addresses move all the time.
-const moving = 1 << 13
+// movers is how many addresses move all the time.
+const movers = 1 << 13
 
 // stalled measures by how much the element grows when a subscriber takes
 // nothing while thousands of leaves change without end, beside the same
@@ -63,29 +63,16 @@ func follow(path string) *gpb.SubscriptionList {
 // changing has addresses move for a while, and gives the most memory that the
 // element took, and how many changes a second reached a subscriber that reads.
 func (m *manager) changing(ctx context.Context, d time.Duration) (most, perSecond float64, err error) {
-	moves, stop := context.WithCancel(ctx)
-	var movers sync.WaitGroup
-	failed := make(chan error, 2)
-	defer func() {
-		stop()
-		movers.Wait()
-		close(failed)
-		for f := range failed {
-			err = errors.Join(err, f)
-		}
-	}()
-	for i := range 2 {
-		s, opened := traffic.Open(m.far, portName(i))
-		if opened != nil {
-			return 0, 0, opened
-		}
-		movers.Go(func() {
-			defer s.Close()
-			if sent := move(moves, s); sent != nil {
-				failed <- sent
-			}
-		})
+	stop, err := m.moving(ctx)
+	if err != nil {
+		return 0, 0, err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
+	home, err := traffic.Open(m.far, portName(2))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer home.Close()
 	r, err := receive(ctx, m.Conn, 1, follow("/network-instances/network-instance/fdb/mac-table"))
 	if err != nil {
 		return 0, 0, err
@@ -97,23 +84,47 @@ func (m *manager) changing(ctx context.Context, d time.Duration) (most, perSecon
 		var now float64
 		if now, err = anonymous(m.PID()); err == nil {
 			most = max(most, now)
-			err = pause(ctx, 100*time.Millisecond)
+			// Whom the frames are for is known: else each would go to all ports.
+			err = errors.Join(home.Send(traffic.UDP(traffic.MAC(macB), traffic.MAC(macA), 60)), pause(ctx, 100*time.Millisecond))
 		}
 	}
 	return most, float64(r.updates.Load()) / time.Since(start).Seconds(), err
 }
 
+// moving has addresses move between two ports until stop is called.
+func (m *manager) moving(ctx context.Context) (stop func() error, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	var failed [2]error
+	stop = func() error {
+		cancel()
+		running.Wait()
+		return errors.Join(failed[:]...)
+	}
+	for i := range failed {
+		s, err := traffic.Open(m.far, portName(i))
+		if err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		running.Go(func() {
+			defer s.Close()
+			failed[i] = move(ctx, s)
+		})
+	}
+	return stop, nil
+}
+
 // move sends frames from one address after another until the context ends: a
 // thousand each ten milliseconds, so that the processors have time for others.
 func move(ctx context.Context, s *traffic.Socket) error {
-	frames := make([][]byte, moving)
+	frames := make([][]byte, movers)
 	for i := range frames {
 		frames[i] = traffic.UDP(traffic.MAC(macA), traffic.MAC(macB+1+uint32(i)), 60)
 	}
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for i := 0; ; i++ {
-		if err := s.Send(frames[i%moving]); err != nil && !errors.Is(err, unix.ENOBUFS) {
+		if err := s.Send(frames[i%movers]); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return err
 		}
 		if i%1000 != 0 {
