@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -371,4 +372,125 @@ func TestTeamAnnounces(t *testing.T) {
 		return cmp.Equal(want, got)
 	})
 	lab.Wait(t, "the count", func() bool { return b.lag().Announced == base+uint64(len(want)) })
+}
+
+// TestTeamLimits wants an aggregate to be up by its min-links and hold-times.
+func TestTeamLimits(t *testing.T) {
+	b := newTeamBench(t, 2)
+	c := b.teamed(spec.StaticLAG, func(a *spec.Aggregate) { a.MinLinks = 2 })
+	b.apply(c)
+	b.active("m1", "m2")
+	b.carries("p1", "lag")
+	b.wires[0].Send(frame(station(1), station(50), 0, 1))
+	expect(t, b.host, frame(station(1), station(50), 0, 1))
+	lab.Wait(t, "the learned address", func() bool { return len(b.entries()) > 0 })
+
+	b.far.SetUp(t, "m2", false)
+	b.wait("the aggregate is down", func(i *spec.Interface) bool {
+		return i.Oper == spec.OperLowerLayerDown && !i.Port.Forwarding && i.AdminUp
+	}, "lag")
+	lab.Wait(t, "m1 is one of too few", func() bool {
+		m := b.member("m1")
+		return m.Reason == spec.MemberTooFewLinks && !m.Collecting && !m.Distributing
+	})
+	lab.Wait(t, "no address behind the aggregate", func() bool {
+		return !slices.ContainsFunc(b.entries(), func(e string) bool { return strings.Contains(e, "lag") })
+	})
+	b.wires[0].Send(frame(station(1), station(50), 0, 2))
+	lab.Wait(t, "the drop", func() bool {
+		return b.counters("m1").Port.In.Drops[spec.DropLAGInactive]+b.counters("lag").Port.In.Drops[spec.DropPortDown] > 0
+	})
+	b.far.SetUp(t, "m2", true)
+	b.carries("lag")
+
+	held := team("lag", spec.StaticLAG, nil)
+	held.HoldDown = time.Hour
+	b.apply(ports(held))
+	b.far.SetUp(t, "m1", false)
+	b.far.SetUp(t, "m2", false)
+	lab.Wait(t, "nobody active", func() bool { return len(b.lag().Active) == 0 })
+	if i := b.State().Interfaces["lag"]; i.Oper != spec.OperUp || i.Port.Forwarding {
+		t.Errorf("the aggregate is told %+v, %+v; want it held up, and forwarding nothing", i, i.Port)
+	}
+	off := team("lag", spec.StaticLAG, nil)
+	off.Enabled = false
+	b.apply(ports(off))
+	if i, m := b.State().Interfaces["lag"], b.member("m1"); i.Oper != spec.OperDown || i.AdminUp || m.Reason != spec.MemberDisabled {
+		t.Errorf("disabled: %+v, m1 %+v", i, m)
+	}
+}
+
+// TestTeamCheck checks a change that would end an aggregate, and wants nothing
+// to be other than before.
+func TestTeamCheck(t *testing.T) {
+	b := newTeamBench(t, 2)
+	b.apply(b.teamed(spec.StaticLAG, func(a *spec.Aggregate) { a.UpDelay = spec.MaxLinkDelay }))
+	b.active("m1", "m2")
+	was := b.readable()
+	c := spec.Change{Ports: map[string]*spec.Port{"lag": nil, "m1": nil, "m2": nil}}
+	if err := b.Check(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	b.wants(t, "after a check")
+	if diff := cmp.Diff(was, b.readable()); diff != "" || len(b.lag().Active) != 2 {
+		t.Errorf("after a check %v active (-want +got):\n%s", b.lag().Active, diff)
+	}
+	b.apply(c)
+	if i := b.State().Interfaces["lag"]; i != nil {
+		t.Errorf("the aggregate that went is told %+v", i)
+	}
+	if m := b.State().Interfaces["m1"]; m.Member != nil || m.AdminUp {
+		t.Errorf("m1 that was a member is told %+v", m)
+	}
+}
+
+// TestTeamMTU wants members to follow their aggregate, and to get back what
+// they had.
+func TestTeamMTU(t *testing.T) {
+	b := newTeamBench(t, 2)
+	c := b.teamed(spec.StaticLAG, nil)
+	c.Ports["lag"].MTU = 1400
+	b.apply(c)
+	for _, name := range []string{"m1", "m2", "lag"} {
+		b.wait("the mtu of "+name, func(i *spec.Interface) bool { return i.MTU == 1400 }, name)
+	}
+	b.apply(spec.Change{Ports: map[string]*spec.Port{"m2": nil}})
+	b.apply(ports(team("lag", spec.StaticLAG, nil)))
+	for _, name := range []string{"m1", "m2", "lag"} {
+		b.wait("the mtu of "+name, func(i *spec.Interface) bool { return i.MTU == 1500 }, name)
+	}
+	long := team("lag", spec.StaticLAG, nil)
+	long.MTU = spec.MaxMTU
+	b.ns.TAP(t, "t0")
+	b.apply(ports(member("t0", "lag")))
+	var invalid *spec.Invalid
+	if err := b.Apply(context.Background(), ports(long)); !errors.As(err, &invalid) || invalid.Port != "lag" {
+		t.Errorf("an mtu that a member can't have: %v", err)
+	}
+}
+
+// TestTeamDynamic wants flows to move away from the member that has most load.
+func TestTeamDynamic(t *testing.T) {
+	b := newTeamBench(t, 2)
+	b.apply(b.teamed(spec.StaticLAG, func(a *spec.Aggregate) {
+		a.Distribution, a.RebalanceInterval = spec.Dynamic, 100*time.Millisecond
+	}))
+	b.active("m1", "m2")
+	b.carries("p1", "lag")
+	// Two flows that leave by the same member.
+	first := b.leaves(station(200), station(1), 0)
+	second := byte(2)
+	for b.leaves(station(200), station(second), 1) != first {
+		second++
+	}
+	lab.Wait(t, "a move", func() bool {
+		for range 20 {
+			b.leaves(station(200), station(1), 2)
+			b.leaves(station(200), station(second), 2)
+		}
+		return b.lag().Moved > 0
+	})
+	lab.Wait(t, "both members", func() bool {
+		return b.leaves(station(200), station(1), 3) != b.leaves(station(200), station(second), 3)
+	})
 }
