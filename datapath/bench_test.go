@@ -89,3 +89,21 @@ func BenchmarkScan(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCarriers is a look at the carriers of all members, which is made each
+// 5 ms.
+func BenchmarkCarriers(b *testing.B) {
+	for _, n := range []int{2, 32} {
+		b.Run(fmt.Sprint(n, " members"), func(b *testing.B) {
+			w := newTeamBench(b, n)
+			w.apply(w.teamed(spec.StaticLAG, nil))
+			lab.Wait(b, "active members", func() bool { return w.lag() != nil && len(w.lag().Active) == n })
+			b.ResetTimer()
+			w.owner(func() {
+				for b.Loop() {
+					w.lookAtCarriers(time.Now())
+				}
+			})
+		})
+	}
+}

@@ -424,8 +424,9 @@ func TestTeamLimits(t *testing.T) {
 // to be other than before.
 func TestTeamCheck(t *testing.T) {
 	b := newTeamBench(t, 2)
-	b.apply(b.teamed(spec.StaticLAG, func(a *spec.Aggregate) { a.UpDelay = spec.MaxLinkDelay }))
+	b.apply(b.teamed(spec.StaticLAG, nil))
 	b.active("m1", "m2")
+	b.apply(b.teamed(spec.StaticLAG, func(a *spec.Aggregate) { a.UpDelay = spec.MaxLinkDelay })) // it has stood
 	was := b.readable()
 	c := spec.Change{Ports: map[string]*spec.Port{"lag": nil, "m1": nil, "m2": nil}}
 	if err := b.Check(context.Background(), c); err != nil {
