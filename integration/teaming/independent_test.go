@@ -166,7 +166,7 @@ func (is *islands) toOne(t *testing.T) {
 			ok(t, err)
 			loss, err := s.Burst(2000)
 			ok(t, err)
-			if loss.Lost != 0 || loss.Late != 0 {
+			if loss.Exceeds(0) || loss.Late != 0 {
 				t.Errorf("%s to %s: %s", from.IP, to.IP, loss)
 			}
 			ok(t, s.Close())

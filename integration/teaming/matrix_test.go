@@ -43,14 +43,11 @@ func TestMatrix(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
 			p := newPair(t, 2)
+			ok(t, p.Configure(t.Context(), mode.a, mode.b))
 			for _, distribution := range distributions() {
 				for _, c := range crossings() {
 					t.Run(distribution+" "+c.name, func(t *testing.T) {
-						options := map[string]any{"distribution": distribution}
-						a, b := with(mode.a, options), with(mode.b, options)
-						a.VLAN, b.VLAN = c.team, c.team
-						ok(t, p.Configure(t.Context(), a, b))
-						ok(t, setHostVLAN(t, p, c.host))
+						become(t, p, c, distribution)
 						crosses(t, p, c.tci)
 					})
 				}
@@ -59,16 +56,19 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// setHostVLAN replaces how the hosts' ports are configured.
-func setHostVLAN(t *testing.T, p *teaming.Pair, vlan map[string]any) error {
+// become changes at both ends how VLANs cross and frames are spread.
+func become(t *testing.T, p *teaming.Pair, c crossing, distribution string) {
+	t.Helper()
 	for _, n := range []*teaming.Node{p.A, p.B} {
-		_, err := n.Set(t.Context(), &gpb.SetRequest{Replace: []*gpb.Update{
-			element.Update("/interfaces/interface[name=host]/ethernet/switched-vlan/config", vlan)}})
-		if err != nil {
-			return err
-		}
+		_, err := n.Set(t.Context(), &gpb.SetRequest{
+			Replace: []*gpb.Update{
+				element.Update("/interfaces/interface[name=host]/ethernet/switched-vlan/config", c.host),
+				element.Update("/interfaces/interface[name=team]/aggregation/switched-vlan/config", c.team),
+			},
+			Update: []*gpb.Update{element.Update("/interfaces/interface[name=team]/aggregation/teaming/config/distribution", distribution)},
+		})
+		ok(t, err)
 	}
-	return nil
 }
 
 // crosses wants each frame of some flows to arrive once, in both directions,

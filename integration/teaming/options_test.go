@@ -2,6 +2,7 @@ package teaming_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -12,7 +13,7 @@ import (
 // change is one change of a team under load.
 type change struct {
 	leaf  string // from /interfaces or /lacp on
-	value any
+	value any    // nil deletes it
 }
 
 // optionChanges are changes of every option, some there and back.
@@ -35,9 +36,11 @@ func optionChanges() []change {
 		change{teaming + "flowlet-gap", 50},
 		change{teaming + "rebalance-interval", 10},
 		change{teaming + "rebalance-interval", 0},
+		change{teaming + "primary", nil},
 		change{teaming + "standby-member", []any{"m01"}},
+		change{teaming + "standby-member", nil},
 		change{teaming + "standby-member", []any{"m02", "m03"}},
-		change{teaming + "standby-member", []any{}},
+		change{teaming + "standby-member", nil},
 		change{teaming + "distribution", "TRANSPORT_PORTS"},
 		change{teaming + "up-delay", 100},
 		change{teaming + "up-delay", 0},
@@ -84,11 +87,13 @@ func TestOptionsChangeUnderLoad(t *testing.T) {
 				t.Run(fmt.Sprint(c.leaf, " ", c.value), func(t *testing.T) {
 					s.Start(perSecond)
 					ok(t, s.Flowing(200))
-					ok(t, p.A.Apply(t.Context(), c.updates()))
+					_, err := p.A.Set(t.Context(), c.request())
+					ok(t, err)
 					ok(t, s.Flowing(1000))
 					loss, err := s.Settle()
 					ok(t, err)
-					if loss.Lost != 0 {
+					t.Log(loss)
+					if loss.Exceeds(0) {
 						t.Errorf("%s; want none lost", loss)
 					}
 				})
@@ -98,17 +103,16 @@ func TestOptionsChangeUnderLoad(t *testing.T) {
 	}
 }
 
-// updates make the change; the list entries on its path come with it.
-func (c change) updates() []*gpb.Update {
-	switch c.leaf {
-	case "/lacp/interfaces/interface[name=team]/members/member[interface=m01]/config/port-priority":
-		return []*gpb.Update{
-			element.Update("/lacp/interfaces/interface[name=team]/config/name", "team"),
-			element.Update("/lacp/interfaces/interface[name=team]/members/member[interface=m01]/config/interface", "m01"),
-			element.Update(c.leaf, c.value),
-		}
+// request makes the change; a new list entry on its path comes with it.
+func (c change) request() *gpb.SetRequest {
+	if c.value == nil {
+		return &gpb.SetRequest{Delete: []*gpb.Path{element.Path(c.leaf)}}
 	}
-	return []*gpb.Update{element.Update(c.leaf, c.value)}
+	updates := []*gpb.Update{element.Update(c.leaf, c.value)}
+	if member, _, entry := strings.Cut(c.leaf, "/config/port-priority"); entry {
+		updates = append(updates, element.Update(member+"/config/interface", "m01"))
+	}
+	return &gpb.SetRequest{Update: updates}
 }
 
 // leaveAndJoin takes a member out by configuration and puts it back.
@@ -125,7 +129,7 @@ func leaveAndJoin(t *testing.T, p *teaming.Pair, s *teaming.Stream) {
 	ok(t, s.Flowing(500))
 	loss, err := s.Settle()
 	ok(t, err)
-	if loss.Lost != 0 {
+	if loss.Exceeds(0) {
 		t.Errorf("%s; want none lost", loss)
 	}
 }

@@ -14,8 +14,9 @@ type Stream struct {
 	flows *traffic.Flows
 	sink  *traffic.FlowCount
 	// What was there at the last Settle.
-	sent uint64
-	seen traffic.Flow
+	sent    uint64
+	seen    traffic.Flow
+	dropped uint64
 }
 
 // NewStream makes a stream of so many flows; a TCI other than 0 tags them.
@@ -42,7 +43,8 @@ func NewStreamFrom(from, to *Host, flows int, frame func(flow uint32) []byte) (*
 	if s.sink, err = traffic.NewFlowSink(to.Namespace, "eth0"); err != nil {
 		return nil, errors.Join(err, s.flows.Close())
 	}
-	return s, nil
+	s.dropped, err = traffic.Dropped()
+	return s, err
 }
 
 func awaitRunning(namespaces ...*topology.Namespace) error {
@@ -84,11 +86,22 @@ type Loss struct {
 	// Lost is how many did not arrive; less than none where some arrived twice.
 	Lost int64
 	Late uint64 // arrived behind a later one of their flow, or again
+	// Dropped is how many frames the machine itself lost in the meantime,
+	// because it was too busy to look at them.
+	Dropped uint64
 }
 
 func (l Loss) String() string {
-	return fmt.Sprintf("%d of %d lost, %d late", l.Lost, l.Sent, l.Late)
+	s := fmt.Sprintf("%d of %d lost, %d late", l.Lost, l.Sent, l.Late)
+	if l.Dropped > 0 {
+		s += fmt.Sprintf(", %d dropped by a busy machine", l.Dropped)
+	}
+	return s
 }
+
+// Exceeds reports whether more frames were lost than that, and than the machine
+// dropped, or any came twice.
+func (l Loss) Exceeds(most int64) bool { return l.Lost > most+int64(l.Dropped) || l.Lost < 0 }
 
 // Settle ends Start and gives what became of what was sent since the last
 // Settle.
@@ -108,9 +121,10 @@ func (s *Stream) Count() (Loss, error) {
 		time.Sleep(5 * time.Millisecond)
 		seen, err = s.sink.Total()
 	}
-	loss := Loss{Sent: sent - s.sent, Lost: int64(sent-s.sent) - int64(seen.Frames-s.seen.Frames), Late: seen.Late - s.seen.Late}
-	s.sent, s.seen = sent, seen
-	return loss, err
+	dropped, dropErr := traffic.Dropped()
+	loss := Loss{Dropped: dropped - s.dropped, Sent: sent - s.sent, Lost: int64(sent-s.sent) - int64(seen.Frames-s.seen.Frames), Late: seen.Late - s.seen.Late}
+	s.sent, s.seen, s.dropped = sent, seen, dropped
+	return loss, errors.Join(err, dropErr)
 }
 
 // Burst sends frames and gives what became of them.

@@ -160,7 +160,7 @@ func (s *bonded) failsOver(t *testing.T, backup bool, up map[string]string, stat
 	t.Logf("carrier lost: %s", loss)
 	// A bond that waits for its next look at the carrier drops what comes in at
 	// its backup until then.
-	if loss.Lost > 1 && !backup {
+	if loss.Exceeds(1) && !backup {
 		t.Errorf("carrier lost: %s", loss)
 	}
 	stream.Start(perSecond)
@@ -176,7 +176,7 @@ func (s *bonded) failsOver(t *testing.T, backup bool, up map[string]string, stat
 	loss, err = stream.Settle()
 	ok(t, err)
 	t.Logf("carrier back: %s", loss)
-	if loss.Lost != 0 && !backup {
+	if loss.Exceeds(0) && !backup {
 		t.Errorf("carrier back: %s", loss)
 	}
 }
@@ -196,7 +196,7 @@ func (s *bonded) flows(t *testing.T, backup bool) {
 		ok(t, err)
 		loss, err := stream.Burst(1024)
 		ok(t, err)
-		if loss.Lost != 0 || loss.Late != 0 {
+		if loss.Exceeds(0) || loss.Late != 0 {
 			t.Errorf("%s to %s: %s", way[0].IP, way[1].IP, loss)
 		}
 		ok(t, stream.Close())
@@ -259,7 +259,7 @@ func TestRestartIsNotNoticed(t *testing.T) {
 	if after := counts(); !slices.Equal(after, before) {
 		t.Errorf("the bond said %q, says %q", before, after)
 	}
-	if loss.Lost != 0 {
+	if loss.Exceeds(0) {
 		t.Error(loss)
 	}
 }
