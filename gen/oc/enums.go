@@ -1745,26 +1745,61 @@ const (
 	SignalboxTrace_Stage_UNSET E_SignalboxTrace_Stage = 0
 	// SignalboxTrace_Stage_INGRESS corresponds to the value INGRESS of SignalboxTrace_Stage
 	SignalboxTrace_Stage_INGRESS E_SignalboxTrace_Stage = 1
-	// SignalboxTrace_Stage_GUARD corresponds to the value GUARD of SignalboxTrace_Stage
-	SignalboxTrace_Stage_GUARD E_SignalboxTrace_Stage = 2
-	// SignalboxTrace_Stage_VLAN corresponds to the value VLAN of SignalboxTrace_Stage
-	SignalboxTrace_Stage_VLAN E_SignalboxTrace_Stage = 3
 	// SignalboxTrace_Stage_CACHE corresponds to the value CACHE of SignalboxTrace_Stage
-	SignalboxTrace_Stage_CACHE E_SignalboxTrace_Stage = 4
+	SignalboxTrace_Stage_CACHE E_SignalboxTrace_Stage = 2
+	// SignalboxTrace_Stage_GUARD corresponds to the value GUARD of SignalboxTrace_Stage
+	SignalboxTrace_Stage_GUARD E_SignalboxTrace_Stage = 3
+	// SignalboxTrace_Stage_VLAN corresponds to the value VLAN of SignalboxTrace_Stage
+	SignalboxTrace_Stage_VLAN E_SignalboxTrace_Stage = 4
+	// SignalboxTrace_Stage_ADMIT corresponds to the value ADMIT of SignalboxTrace_Stage
+	SignalboxTrace_Stage_ADMIT E_SignalboxTrace_Stage = 5
 	// SignalboxTrace_Stage_LEARN corresponds to the value LEARN of SignalboxTrace_Stage
-	SignalboxTrace_Stage_LEARN E_SignalboxTrace_Stage = 5
+	SignalboxTrace_Stage_LEARN E_SignalboxTrace_Stage = 6
 	// SignalboxTrace_Stage_LOOKUP corresponds to the value LOOKUP of SignalboxTrace_Stage
-	SignalboxTrace_Stage_LOOKUP E_SignalboxTrace_Stage = 6
+	SignalboxTrace_Stage_LOOKUP E_SignalboxTrace_Stage = 7
 	// SignalboxTrace_Stage_FLOOD corresponds to the value FLOOD of SignalboxTrace_Stage
-	SignalboxTrace_Stage_FLOOD E_SignalboxTrace_Stage = 7
-	// SignalboxTrace_Stage_LAG corresponds to the value LAG of SignalboxTrace_Stage
-	SignalboxTrace_Stage_LAG E_SignalboxTrace_Stage = 8
+	SignalboxTrace_Stage_FLOOD E_SignalboxTrace_Stage = 8
 	// SignalboxTrace_Stage_EGRESS corresponds to the value EGRESS of SignalboxTrace_Stage
 	SignalboxTrace_Stage_EGRESS E_SignalboxTrace_Stage = 9
+	// SignalboxTrace_Stage_LAG corresponds to the value LAG of SignalboxTrace_Stage
+	SignalboxTrace_Stage_LAG E_SignalboxTrace_Stage = 10
 	// SignalboxTrace_Stage_OUTPUT corresponds to the value OUTPUT of SignalboxTrace_Stage
-	SignalboxTrace_Stage_OUTPUT E_SignalboxTrace_Stage = 10
+	SignalboxTrace_Stage_OUTPUT E_SignalboxTrace_Stage = 11
 	// SignalboxTrace_Stage_KERNEL corresponds to the value KERNEL of SignalboxTrace_Stage
-	SignalboxTrace_Stage_KERNEL E_SignalboxTrace_Stage = 11
+	SignalboxTrace_Stage_KERNEL E_SignalboxTrace_Stage = 12
+)
+
+// E_SignalboxTrace_TraceDirection is a derived int64 type which is used to represent
+// the enumerated node SignalboxTrace_TraceDirection. An additional value named
+// SignalboxTrace_TraceDirection_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxTrace_TraceDirection int64
+
+// IsYANGGoEnum ensures that SignalboxTrace_TraceDirection implements the yang.GoEnum
+// interface. This ensures that SignalboxTrace_TraceDirection can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxTrace_TraceDirection) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxTrace_TraceDirection.
+func (E_SignalboxTrace_TraceDirection) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxTrace_TraceDirection.
+func (e E_SignalboxTrace_TraceDirection) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxTrace_TraceDirection")
+}
+
+const (
+	// SignalboxTrace_TraceDirection_UNSET corresponds to the value UNSET of SignalboxTrace_TraceDirection
+	SignalboxTrace_TraceDirection_UNSET E_SignalboxTrace_TraceDirection = 0
+	// SignalboxTrace_TraceDirection_BOTH corresponds to the value BOTH of SignalboxTrace_TraceDirection
+	SignalboxTrace_TraceDirection_BOTH E_SignalboxTrace_TraceDirection = 1
+	// SignalboxTrace_TraceDirection_IN corresponds to the value IN of SignalboxTrace_TraceDirection
+	SignalboxTrace_TraceDirection_IN E_SignalboxTrace_TraceDirection = 2
+	// SignalboxTrace_TraceDirection_OUT corresponds to the value OUT of SignalboxTrace_TraceDirection
+	SignalboxTrace_TraceDirection_OUT E_SignalboxTrace_TraceDirection = 3
 )
 
 // E_SignalboxTrace_TraceLevel is a derived int64 type which is used to represent
@@ -1819,14 +1854,14 @@ func (e E_SignalboxTrace_Verdict) String() string {
 const (
 	// SignalboxTrace_Verdict_UNSET corresponds to the value UNSET of SignalboxTrace_Verdict
 	SignalboxTrace_Verdict_UNSET E_SignalboxTrace_Verdict = 0
-	// SignalboxTrace_Verdict_CONTINUE corresponds to the value CONTINUE of SignalboxTrace_Verdict
-	SignalboxTrace_Verdict_CONTINUE E_SignalboxTrace_Verdict = 1
+	// SignalboxTrace_Verdict_PASS corresponds to the value PASS of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_PASS E_SignalboxTrace_Verdict = 1
 	// SignalboxTrace_Verdict_FORWARD corresponds to the value FORWARD of SignalboxTrace_Verdict
 	SignalboxTrace_Verdict_FORWARD E_SignalboxTrace_Verdict = 2
 	// SignalboxTrace_Verdict_FLOOD corresponds to the value FLOOD of SignalboxTrace_Verdict
 	SignalboxTrace_Verdict_FLOOD E_SignalboxTrace_Verdict = 3
-	// SignalboxTrace_Verdict_HOST corresponds to the value HOST of SignalboxTrace_Verdict
-	SignalboxTrace_Verdict_HOST E_SignalboxTrace_Verdict = 4
+	// SignalboxTrace_Verdict_PUNT corresponds to the value PUNT of SignalboxTrace_Verdict
+	SignalboxTrace_Verdict_PUNT E_SignalboxTrace_Verdict = 4
 	// SignalboxTrace_Verdict_DROP corresponds to the value DROP of SignalboxTrace_Verdict
 	SignalboxTrace_Verdict_DROP E_SignalboxTrace_Verdict = 5
 )
@@ -2342,26 +2377,32 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 	},
 	"E_SignalboxTrace_Stage": {
 		1:  {Name: "INGRESS"},
-		2:  {Name: "GUARD"},
-		3:  {Name: "VLAN"},
-		4:  {Name: "CACHE"},
-		5:  {Name: "LEARN"},
-		6:  {Name: "LOOKUP"},
-		7:  {Name: "FLOOD"},
-		8:  {Name: "LAG"},
+		2:  {Name: "CACHE"},
+		3:  {Name: "GUARD"},
+		4:  {Name: "VLAN"},
+		5:  {Name: "ADMIT"},
+		6:  {Name: "LEARN"},
+		7:  {Name: "LOOKUP"},
+		8:  {Name: "FLOOD"},
 		9:  {Name: "EGRESS"},
-		10: {Name: "OUTPUT"},
-		11: {Name: "KERNEL"},
+		10: {Name: "LAG"},
+		11: {Name: "OUTPUT"},
+		12: {Name: "KERNEL"},
+	},
+	"E_SignalboxTrace_TraceDirection": {
+		1: {Name: "BOTH"},
+		2: {Name: "IN"},
+		3: {Name: "OUT"},
 	},
 	"E_SignalboxTrace_TraceLevel": {
 		1: {Name: "EVENTS"},
 		2: {Name: "PACKETS"},
 	},
 	"E_SignalboxTrace_Verdict": {
-		1: {Name: "CONTINUE"},
+		1: {Name: "PASS"},
 		2: {Name: "FORWARD"},
 		3: {Name: "FLOOD"},
-		4: {Name: "HOST"},
+		4: {Name: "PUNT"},
 		5: {Name: "DROP"},
 	},
 }
@@ -2492,6 +2533,9 @@ func initΛEnumTypes() {
 		"/network-instances/network-instance/vlans/vlan/state/status": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status)(0)),
 		},
+		"/packet-tests/packet-test/outputs/output/state/drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
 		"/packet-tests/packet-test/state/drop-reason": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
 		},
@@ -2525,6 +2569,9 @@ func initΛEnumTypes() {
 		"/system/grpc-servers/grpc-server/subscriptions/subscription/state/mode": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTelemetry_SubscriptionMode)(0)),
 		},
+		"/traces/sessions/session/config/direction": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_TraceDirection)(0)),
+		},
 		"/traces/sessions/session/config/drop-reason": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
 		},
@@ -2534,11 +2581,20 @@ func initΛEnumTypes() {
 		"/traces/sessions/session/events/event/state/drop-reason": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
 		},
+		"/traces/sessions/session/events/event/state/packet-drop-reason": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),
+		},
+		"/traces/sessions/session/events/event/state/packet-verdict": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
 		"/traces/sessions/session/events/event/state/stage": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTrace_Stage)(0)),
 		},
 		"/traces/sessions/session/events/event/state/verdict": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
+		"/traces/sessions/session/state/direction": []reflect.Type{
+			reflect.TypeOf((E_SignalboxTrace_TraceDirection)(0)),
 		},
 		"/traces/sessions/session/state/drop-reason": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSwitchPort_DropReason)(0)),

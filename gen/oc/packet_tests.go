@@ -535,9 +535,12 @@ func (*SignalboxTrace_PacketTests_PacketTest_Outputs_Output) ΛBelongingModule()
 
 // SignalboxTrace_PacketTests_PacketTest_Outputs_Output_State represents the /signalbox-trace/packet-tests/packet-test/outputs/output/state YANG schema element.
 type SignalboxTrace_PacketTests_PacketTest_Outputs_Output_State struct {
-	Index     *uint16 `path:"index" module:"signalbox-trace"`
-	Interface *string `path:"interface" module:"signalbox-trace"`
-	Member    *string `path:"member" module:"signalbox-trace"`
+	DropReason E_SignalboxSwitchPort_DropReason `path:"drop-reason" module:"signalbox-trace"`
+	Index      *uint16                          `path:"index" module:"signalbox-trace"`
+	Interface  *string                          `path:"interface" module:"signalbox-trace"`
+	Member     *string                          `path:"member" module:"signalbox-trace"`
+	Tagged     *bool                            `path:"tagged" module:"signalbox-trace"`
+	VlanId     *uint16                          `path:"vlan-id" module:"signalbox-trace"`
 }
 
 // IsYANGGoStruct ensures that SignalboxTrace_PacketTests_PacketTest_Outputs_Output_State implements the yang.GoStruct
@@ -830,6 +833,7 @@ type SignalboxTrace_PacketTests_PacketTest_Steps_Step_State struct {
 	Index      *uint8                           `path:"index" module:"signalbox-trace"`
 	Interface  *string                          `path:"interface" module:"signalbox-trace"`
 	Stage      E_SignalboxTrace_Stage           `path:"stage" module:"signalbox-trace"`
+	Tagged     *bool                            `path:"tagged" module:"signalbox-trace"`
 	Verdict    E_SignalboxTrace_Verdict         `path:"verdict" module:"signalbox-trace"`
 	VlanId     *uint16                          `path:"vlan-id" module:"signalbox-trace"`
 }

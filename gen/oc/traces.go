@@ -317,6 +317,7 @@ func (*SignalboxTrace_Traces_Sessions_Session) ΛBelongingModule() string {
 
 // SignalboxTrace_Traces_Sessions_Session_Config represents the /signalbox-trace/traces/sessions/session/config YANG schema element.
 type SignalboxTrace_Traces_Sessions_Session_Config struct {
+	Direction          E_SignalboxTrace_TraceDirection    `path:"direction" module:"signalbox-trace"`
 	DropReason         []E_SignalboxSwitchPort_DropReason `path:"drop-reason" module:"signalbox-trace"`
 	DropsOnly          *bool                              `path:"drops-only" module:"signalbox-trace"`
 	Duration           *uint32                            `path:"duration" module:"signalbox-trace"`
@@ -574,23 +575,29 @@ func (*SignalboxTrace_Traces_Sessions_Session_Events_Event) ΛBelongingModule() 
 
 // SignalboxTrace_Traces_Sessions_Session_Events_Event_State represents the /signalbox-trace/traces/sessions/session/events/event/state YANG schema element.
 type SignalboxTrace_Traces_Sessions_Session_Events_Event_State struct {
-	ConfigPath   *string                          `path:"config-path" module:"signalbox-trace"`
-	Detail       *string                          `path:"detail" module:"signalbox-trace"`
-	DropReason   E_SignalboxSwitchPort_DropReason `path:"drop-reason" module:"signalbox-trace"`
-	InInterface  *string                          `path:"in-interface" module:"signalbox-trace"`
-	KernelReason *string                          `path:"kernel-reason" module:"signalbox-trace"`
-	OutInterface *string                          `path:"out-interface" module:"signalbox-trace"`
-	Packet       Binary                           `path:"packet" module:"signalbox-trace"`
-	PacketId     *uint64                          `path:"packet-id" module:"signalbox-trace"`
-	PacketLength *uint32                          `path:"packet-length" module:"signalbox-trace"`
-	Sequence     *uint64                          `path:"sequence" module:"signalbox-trace"`
-	Stage        E_SignalboxTrace_Stage           `path:"stage" module:"signalbox-trace"`
-	Step         *uint8                           `path:"step" module:"signalbox-trace"`
-	Steps        *uint8                           `path:"steps" module:"signalbox-trace"`
-	Tag          *uint16                          `path:"tag" module:"signalbox-trace"`
-	Timestamp    *uint64                          `path:"timestamp" module:"signalbox-trace"`
-	Verdict      E_SignalboxTrace_Verdict         `path:"verdict" module:"signalbox-trace"`
-	VlanId       *uint16                          `path:"vlan-id" module:"signalbox-trace"`
+	ConfigPath       *string                          `path:"config-path" module:"signalbox-trace"`
+	Cut              *bool                            `path:"cut" module:"signalbox-trace"`
+	Detail           *string                          `path:"detail" module:"signalbox-trace"`
+	DropReason       E_SignalboxSwitchPort_DropReason `path:"drop-reason" module:"signalbox-trace"`
+	InAggregate      *string                          `path:"in-aggregate" module:"signalbox-trace"`
+	InInterface      *string                          `path:"in-interface" module:"signalbox-trace"`
+	Interface        *string                          `path:"interface" module:"signalbox-trace"`
+	KernelReason     *string                          `path:"kernel-reason" module:"signalbox-trace"`
+	OutInterface     *string                          `path:"out-interface" module:"signalbox-trace"`
+	Packet           Binary                           `path:"packet" module:"signalbox-trace"`
+	PacketDropReason E_SignalboxSwitchPort_DropReason `path:"packet-drop-reason" module:"signalbox-trace"`
+	PacketId         *uint64                          `path:"packet-id" module:"signalbox-trace"`
+	PacketLength     *uint32                          `path:"packet-length" module:"signalbox-trace"`
+	PacketVerdict    E_SignalboxTrace_Verdict         `path:"packet-verdict" module:"signalbox-trace"`
+	Sequence         *uint64                          `path:"sequence" module:"signalbox-trace"`
+	Stage            E_SignalboxTrace_Stage           `path:"stage" module:"signalbox-trace"`
+	Step             *uint8                           `path:"step" module:"signalbox-trace"`
+	Steps            *uint8                           `path:"steps" module:"signalbox-trace"`
+	Tag              *uint32                          `path:"tag" module:"signalbox-trace"`
+	Tagged           *bool                            `path:"tagged" module:"signalbox-trace"`
+	Timestamp        *uint64                          `path:"timestamp" module:"signalbox-trace"`
+	Verdict          E_SignalboxTrace_Verdict         `path:"verdict" module:"signalbox-trace"`
+	VlanId           *uint16                          `path:"vlan-id" module:"signalbox-trace"`
 }
 
 // IsYANGGoStruct ensures that SignalboxTrace_Traces_Sessions_Session_Events_Event_State implements the yang.GoStruct
@@ -626,6 +633,7 @@ func (*SignalboxTrace_Traces_Sessions_Session_Events_Event_State) ΛBelongingMod
 // SignalboxTrace_Traces_Sessions_Session_State represents the /signalbox-trace/traces/sessions/session/state YANG schema element.
 type SignalboxTrace_Traces_Sessions_Session_State struct {
 	Counters           *SignalboxTrace_Traces_Sessions_Session_State_Counters `path:"counters" module:"signalbox-trace"`
+	Direction          E_SignalboxTrace_TraceDirection                        `path:"direction" module:"signalbox-trace"`
 	DropReason         []E_SignalboxSwitchPort_DropReason                     `path:"drop-reason" module:"signalbox-trace"`
 	DropsOnly          *bool                                                  `path:"drops-only" module:"signalbox-trace"`
 	Duration           *uint32                                                `path:"duration" module:"signalbox-trace"`
@@ -699,6 +707,7 @@ func (*SignalboxTrace_Traces_Sessions_Session_State) ΛBelongingModule() string 
 type SignalboxTrace_Traces_Sessions_Session_State_Counters struct {
 	LimitedPackets *uint64 `path:"limited-packets" module:"signalbox-trace"`
 	LostPackets    *uint64 `path:"lost-packets" module:"signalbox-trace"`
+	MatchedPackets *uint64 `path:"matched-packets" module:"signalbox-trace"`
 	Packets        *uint64 `path:"packets" module:"signalbox-trace"`
 }
 

@@ -526,24 +526,25 @@ var valuesNetworkInstancesNetworkInstanceVlansVlanConfigStatus = []Value{
 
 // valuesPacketTestsPacketTestStateVerdict are the values of /packet-tests/packet-test/state/verdict.
 var valuesPacketTestsPacketTestStateVerdict = []Value{
-	{"CONTINUE", ""},
+	{"PASS", ""},
 	{"FORWARD", ""},
 	{"FLOOD", ""},
-	{"HOST", ""},
+	{"PUNT", ""},
 	{"DROP", ""},
 }
 
 // valuesPacketTestsPacketTestStepsStepStateStage are the values of /packet-tests/packet-test/steps/step/state/stage.
 var valuesPacketTestsPacketTestStepsStepStateStage = []Value{
 	{"INGRESS", ""},
+	{"CACHE", ""},
 	{"GUARD", ""},
 	{"VLAN", ""},
-	{"CACHE", ""},
+	{"ADMIT", ""},
 	{"LEARN", ""},
 	{"LOOKUP", ""},
 	{"FLOOD", ""},
-	{"LAG", ""},
 	{"EGRESS", ""},
+	{"LAG", ""},
 	{"OUTPUT", ""},
 	{"KERNEL", ""},
 }
@@ -577,6 +578,13 @@ var valuesSystemGrpcServersGrpcServerSubscriptionsSubscriptionStateMode = []Valu
 	{"STREAM", ""},
 	{"ONCE", ""},
 	{"POLL", ""},
+}
+
+// valuesTracesSessionsSessionConfigDirection are the values of /traces/sessions/session/config/direction.
+var valuesTracesSessionsSessionConfigDirection = []Value{
+	{"BOTH", ""},
+	{"IN", ""},
+	{"OUT", ""},
 }
 
 // valuesTracesSessionsSessionConfigLevel are the values of /traces/sessions/session/config/level.
