@@ -21,8 +21,9 @@ import (
 // owner is doing. The owner tells it which ports there are; it tells the owner
 // when what they may do is another.
 //
-// A PDU that says that a port collects now waits until the owner has opened the
-// port (release), at most for holdPDU: the partner may send from then on.
+// A PDU that says that a port collects now, or sends no more, waits until the
+// owner has done so, at most for holdPDU: the partner may send from then on, or
+// take nothing in any more.
 type negotiator struct {
 	conn *netdev.Conn
 	log  *slog.Logger
@@ -195,11 +196,11 @@ func (n *negotiator) send(o outgoing) {
 // gather takes over what a group came to: PDUs, and verdicts that are other
 // than the owner knows. n.mu is held.
 func (n *negotiator) gather(name string, g *negotiation, now time.Time) {
-	opens, differs := false, false
+	matters, differs := false, false
 	for _, member := range g.group.Ports() {
 		_, v := g.group.Member(member)
 		was := g.told[member]
-		opens = opens || v.Collecting && !was.Collecting
+		matters = matters || v.Collecting && !was.Collecting || was.Distributing && !v.Distributing
 		differs = differs || v != was
 		g.told[member] = v
 	}
@@ -210,7 +211,7 @@ func (n *negotiator) gather(name string, g *negotiation, now time.Time) {
 		n.news[name] = struct{}{}
 		signal(n.changed)
 	}
-	if opens {
+	if matters {
 		g.until = now.Add(holdPDU)
 	}
 	for _, f := range g.group.Outbox() {
