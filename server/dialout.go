@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/signalbox/signalbox/server/dialout"
+	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/telemetry"
 )
 
 // newDialer prepares the dialling of collectors; nil where there are none.
@@ -22,13 +24,27 @@ func newDialer(o Options) (*dialout.Dialer, error) {
 	return dialout.New(o.DialOut, o.Log)
 }
 
-// dialOut serves also who comes through a collector. It goes on until done is
+// dialOut serves also who comes through a collector, and tells how it stands
+// with each. It goes on until done is
 // called, which is after the server has stopped: calls end by themselves on the
 // connections that they came by.
-func (s *Server) dialOut(ctx context.Context, server *grpc.Server) (done func()) {
+func (s *Server) dialOut(ctx context.Context, server *grpc.Server, publish func(telemetry.Batch)) (done func()) {
 	if s.dialer == nil {
 		return func() {}
 	}
+	tell := func(c dialout.State) {
+		row := openconfig.CollectorState(openconfig.Collector{
+			Address: c.Collector, Target: s.dialer.Target(), Registered: c.Registered, Since: c.Since, Tries: c.Tries, Sessions: c.Sessions, Err: c.Err,
+		})
+		b := telemetry.Batch{Of: telemetry.State}
+		remove(&b, row.List, row.Keys...)
+		put(&b, row)
+		publish(b)
+	}
+	for _, c := range s.dialer.State() {
+		tell(c)
+	}
+	s.dialer.Watch(tell)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { s.dialer.Run(ctx) })

@@ -220,7 +220,7 @@ func (s *Server) serve(ctx context.Context, e *element, store *config.Store, obs
 	server := newGRPC(service, checks, s.tls, s.access, s.options.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.listener) }()
-	defer s.dialOut(ctx, server)()
+	defer s.dialOut(ctx, server, e.engine.Publish)()
 	s.greet(observed)
 
 	var err error

@@ -23,6 +23,17 @@ type statusReport struct {
 	Ports      int      `json:"switch-ports"`
 	Switches   []string `json:"switches"`
 	Addresses  uint64   `json:"fdb-entries"`
+	// Collectors are those that the element connects to.
+	Collectors []collectorReport `json:"collectors,omitempty"`
+}
+
+// collectorReport is how it stands with one collector.
+type collectorReport struct {
+	Address    string `json:"address"`
+	Target     string `json:"target"`
+	Registered bool   `json:"registered"`
+	Sessions   uint64 `json:"sessions"`
+	Error      string `json:"last-error,omitempty"`
 }
 
 func statusCommand(f *clientFlags) *cobra.Command {
@@ -55,7 +66,8 @@ func newStatusReport(ctx context.Context, c *element.Client) (*statusReport, err
 	}
 	tree, err := c.Collect(ctx, "/system/state", "/interfaces/interface/state/oper-status",
 		"/interfaces/interface/switch-port/state/switch", "/network-instances/network-instance/state",
-		"/network-instances/network-instance/fdb/state", "/components/component[name=signalbox]/state/software-version")
+		"/network-instances/network-instance/fdb/state", "/components/component[name=signalbox]/state/software-version",
+		"/system/grpc-servers/grpc-server/dial-out")
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +88,13 @@ func newStatusReport(ctx context.Context, c *element.Client) (*statusReport, err
 	for _, s := range tree.List("network-instances/network-instance") {
 		r.Switches = append(r.Switches, s.Key("name"))
 		r.Addresses += s.Uint("fdb/state/dynamic-entries") + s.Uint("fdb/state/static-entries")
+	}
+	for _, server := range tree.List("system/grpc-servers/grpc-server") {
+		for _, c := range server.List("dial-out/collector") {
+			r.Collectors = append(r.Collectors, collectorReport{
+				c.Key("address"), c.Text("state/target"), c.Text("state/registered") == "true", c.Uint("state/sessions"), c.Text("state/last-error"),
+			})
+		}
 	}
 	return r, nil
 }
@@ -109,5 +128,18 @@ func (r *statusReport) print(cmd *cobra.Command) error {
   interfaces   %d, %d up, %d of them switch ports
   switches     %d, %d addresses in their databases
 `, r.Hostname, r.Address, r.Version, r.GNMI, r.Models, configured, r.Interfaces, r.Up, r.Ports, len(r.Switches), r.Addresses)
+	for _, c := range r.Collectors {
+		if err == nil {
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "  collector   ", c)
+		}
+	}
 	return err
+}
+
+// String says it in a line.
+func (c collectorReport) String() string {
+	if !c.Registered {
+		return fmt.Sprintf("%s, not registered: %s", c.Address, visible(c.Error))
+	}
+	return fmt.Sprintf("%s, registered as %s, %d sessions", c.Address, c.Target, c.Sessions)
 }

@@ -20,6 +20,7 @@ var models = [...]Model{
 	{Name: "openconfig-vlan", Organization: "OpenConfig working group", Version: "3.2.2"},
 	{Name: "signalbox-configuration", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-deviations", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-dial-out", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch-port", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-teaming", Organization: "Signalbox project", Version: "0.1.0"},

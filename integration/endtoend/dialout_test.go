@@ -25,6 +25,9 @@ import (
 // namespace.
 const collectorAddress = "127.0.0.1:57400"
 
+// collectorLeaf begins the paths of what is told of it.
+const collectorLeaf = "/system/grpc-servers/grpc-server/dial-out/collector[address=" + collectorAddress + "]/state/"
+
 // collector is OpenConfig's own tunnel server.
 type collector struct {
 	*tunnel.Server
@@ -103,7 +106,16 @@ func TestG44_DialOutServesAll(t *testing.T) {
 			t.Error("no models")
 		}
 		servesAll(s, far)
+		s.leaf(collectorLeaf+"registered", "true")
+		if out := s.run("status"); !strings.Contains(out, collectorAddress+", registered as sw1, 1 sessions") {
+			t.Errorf("status says\n%s", out)
+		}
 		c.stop()
+		s.leaf(collectorLeaf+"registered", "false")
+		s.leaf(collectorLeaf+"sessions", "0")
+		if out := s.run("status"); !strings.Contains(out, collectorAddress+", not registered: ") {
+			t.Errorf("status says\n%s", out)
+		}
 		_, err = far.Capabilities(t.Context(), &gpb.CapabilityRequest{})
 		code(t, err, codes.Unavailable)
 		s.leaf("/interfaces/interface[name=p1]/state/oper-status", "UP") // at its own port it goes on

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -67,9 +68,7 @@ func (c *collector) run(ctx context.Context) {
 // until the connection ends; why it did is the error. accepted is called once
 // the collector has accepted the element.
 func (c *collector) connect(ctx context.Context, accepted func()) error {
-	c.mu.Lock()
-	c.state.Tries++
-	c.mu.Unlock()
+	c.change(func(s *State) { s.Tries++ })
 	conn, err := c.dial()
 	if err != nil {
 		return err
@@ -121,27 +120,35 @@ func boundSending(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
+// change changes the state and tells it.
+func (c *collector) change(f func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(&c.state)
+	if c.dialer.changed != nil {
+		c.dialer.changed(c.state)
+	}
+}
+
 // registered notes that the collector has accepted the element.
 func (c *collector) registered(ctx context.Context) {
-	c.mu.Lock()
-	c.state.Registered, c.state.Since, c.state.Err = true, time.Now(), ""
-	c.mu.Unlock()
+	c.change(func(s *State) { s.Registered, s.Since, s.Err = true, time.Now(), "" })
 	c.dialer.log.InfoContext(ctx, "registered with collector", "collector", c.address, "target", c.dialer.target)
 }
 
 // ended notes why a connection did. Of failures that follow each other only the
 // first one is a warning.
 func (c *collector) ended(ctx context.Context, err error) {
-	c.mu.Lock()
 	level := slog.LevelDebug
-	if c.state.Registered || c.state.Since.IsZero() {
-		level, c.state.Since = slog.LevelWarn, time.Now()
-	}
-	c.state.Registered, c.state.Err = false, ""
-	if err != nil {
-		c.state.Err = err.Error()
-	}
-	c.mu.Unlock()
+	c.change(func(s *State) {
+		if s.Registered || s.Since.IsZero() {
+			level, s.Since = slog.LevelWarn, time.Now()
+		}
+		s.Registered, s.Err = false, ""
+		if err != nil {
+			s.Err = strings.ToValidUTF8(err.Error(), "�") // partly the collector's words
+		}
+	})
 	if err != nil {
 		c.dialer.log.Log(ctx, level, "not registered with collector; it is tried again and again", "collector", c.address, "err", err)
 	}
@@ -233,21 +240,16 @@ func (r *registration) open(ctx context.Context, s *tpb.Session) {
 }
 
 // take counts a session in where one more may be.
-func (r *registration) take() bool {
-	r.collector.mu.Lock()
-	defer r.collector.mu.Unlock()
-	if r.state.Sessions >= MaxSessions {
-		return false
-	}
-	r.state.Sessions++
-	return true
+func (r *registration) take() (ok bool) {
+	r.change(func(s *State) {
+		if ok = s.Sessions < MaxSessions; ok {
+			s.Sessions++
+		}
+	})
+	return ok
 }
 
-func (r *registration) give() {
-	r.collector.mu.Lock()
-	defer r.collector.mu.Unlock()
-	r.state.Sessions--
-}
+func (r *registration) give() { r.change(func(s *State) { s.Sessions-- }) }
 
 // carry serves one session until it ends. One that is not opened is an error.
 func (r *registration) carry(ctx context.Context, tag int32) error {

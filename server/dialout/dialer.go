@@ -16,6 +16,7 @@ type Dialer struct {
 	log        *slog.Logger
 	collectors []*collector
 	sessions   *sessions
+	changed    func(State) // nil for nobody
 
 	// How long a pause between tries is at first, and at most.
 	firstPause, lastPause time.Duration
@@ -54,6 +55,11 @@ func (d *Dialer) State() []State {
 	}
 	return all
 }
+
+// Watch calls f for each change of a collector's state while Run runs, those of
+// one collector in their order. It is called before Run; f must not call the
+// Dialer.
+func (d *Dialer) Watch(f func(State)) { d.changed = f }
 
 // Listener gives the sessions that collectors open. Once it is closed, new
 // ones are refused and those under way go on.

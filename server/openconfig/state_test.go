@@ -295,6 +295,15 @@ func TestGRPCServerState(t *testing.T) {
 	}
 }
 
+func TestCollectorState(t *testing.T) {
+	prefix := "/system/grpc-servers/grpc-server[name=DEFAULT]/dial-out/collector[address=192.0.2.1:57400]/"
+	compare(t, texts(CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1"})),
+		prefixed(prefix, "address = 192.0.2.1:57400", "state/address = 192.0.2.1:57400", "state/target = sw1", "state/registered = false", "state/tries = 0", "state/sessions = 0"))
+	compare(t, texts(CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1", Registered: true, Since: time.Unix(5, 0), Tries: 2, Sessions: 1})),
+		prefixed(prefix, "address = 192.0.2.1:57400", "state/address = 192.0.2.1:57400", "state/target = sw1", "state/registered = true",
+			"state/last-change = 5000000000", "state/tries = 2", "state/sessions = 1"))
+}
+
 // allRows is everything that the rows of this package can say.
 func allRows(t *testing.T) []*Row {
 	t.Helper()
@@ -325,7 +334,8 @@ func allRows(t *testing.T) []*Row {
 		LACPSystem(1), LACPInterface(fullAggregate(spec.LACPManaged)), LACPMember(fullMember(t)),
 		rates.LoadInterval("eth1"), SwitchState(sw), VLANState("red", sw.VLANs[10]), MemberState("red", "a", "v0"),
 		ConfigurationTime(time.Unix(1, 0)), UnconfirmedCommit("night", time.Unix(2, 0)), ConfigurationVersion(7, time.Unix(1, 0), "admin"),
-		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false))
+		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false),
+		CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1", Since: time.Unix(1, 0), Tries: 3, Sessions: 1, Err: "refused"}))
 }
 
 type source interface {
