@@ -24,6 +24,15 @@ type change struct {
 type whole struct {
 	entry   *entry
 	touched []ocpath.ID
+	size    int // of an event: its leaves, which nobody else holds
+}
+
+// size is what a change holds that counts against a queue's limit.
+func (c *change) size() int {
+	if c.whole != nil {
+		return c.whole.size
+	}
+	return c.value.Size()
 }
 
 // touches reports that a change is of something a pattern asks for.

@@ -37,6 +37,7 @@ type queue struct {
 	peak    int    // of bytes
 	updates int    // changes and samples' updates that wait
 	merged  uint64 // changes that were replaced
+	lost    uint64 // events for which there was no room
 	over    bool
 	alarm   *time.Timer // looks whether the reader stalls, while more waits than may wait for a stalled one
 	held    [][]byte    // ends of commits, until synced

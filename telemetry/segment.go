@@ -45,11 +45,11 @@ type slot struct {
 }
 
 // size is what a slot counts against the limit.
-func (s slot) size() int { return slotOverhead + s.change.value.Size() }
+func (s slot) size() int { return slotOverhead + s.change.size() }
 
 // wire is about what a slot takes in a frame.
 func (s slot) wire() int {
-	return len(s.change.id.prefix) + len(ocpath.Get(s.change.node).Suffix) + 16 + s.change.value.Size()
+	return len(s.change.id.prefix) + len(ocpath.Get(s.change.node).Suffix) + 16 + s.change.size()
 }
 
 // waiting is an entry of which changes wait, or around one.

@@ -41,6 +41,7 @@ type Stats struct {
 	Updates      uint64 // updates and deletes sent
 	Octets       uint64 // of the messages sent, without what gRPC and TLS add
 	Coalesced    uint64 // updates replaced by a newer value before they were sent
+	EventsLost   uint64 // events that were not sent because too much waited
 }
 
 // sent counts what a session has sent.
@@ -53,7 +54,7 @@ func (s *Subscription) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	st.QueueOctets, st.QueuePeak, st.QueueLimit = uint64(q.bytes), uint64(q.peak), uint64(q.bounds.limit)
-	st.QueueUpdates, st.Coalesced = uint64(q.updates), q.merged
+	st.QueueUpdates, st.Coalesced, st.EventsLost = uint64(q.updates), q.merged, q.lost
 	return st
 }
 

@@ -48,6 +48,7 @@ func (*Subscriptions) Leaves() []ocpath.ID {
 		ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateCountersUpdatesSent,
 		ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateCountersOctetsSent,
 		ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateCountersUpdatesCoalesced,
+		ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateCountersEventsLost,
 	}
 }
 
@@ -88,7 +89,7 @@ func subscriptionValues(s *telemetry.Subscription) []schema.Value {
 		schema.EnumValue(s.Mode.String()), schema.EnumValue(s.Encoding.String()), schema.ListValue(paths),
 		schema.UintValue(uint64(s.Start.UnixNano())),
 		schema.UintValue(st.QueueOctets), schema.UintValue(st.QueuePeak), schema.UintValue(st.QueueLimit), schema.UintValue(st.QueueUpdates),
-		schema.UintValue(st.Messages), schema.UintValue(st.Updates), schema.UintValue(st.Octets), schema.UintValue(st.Coalesced),
+		schema.UintValue(st.Messages), schema.UintValue(st.Updates), schema.UintValue(st.Octets), schema.UintValue(st.Coalesced), schema.UintValue(st.EventsLost),
 	}
 }
 
