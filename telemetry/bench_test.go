@@ -283,3 +283,49 @@ func BenchmarkManySubscriptions(b *testing.B) {
 		})
 	}
 }
+
+// Changes beside a subscriber that reads nothing: what the process grows by is
+// within the bound of its queue.
+func BenchmarkStalledSubscriber(b *testing.B) {
+	const leaves = 10_000
+	e := New(Options{})
+	fill(b, e, leaves)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	synced := make(chan struct{})
+	running.Go(func() {
+		_ = e.Subscribe(ctx, stream(b, onChange(b, "/interfaces/interface/state/mtu")), nil, func(f []byte) error {
+			if len(f) == 2 {
+				close(synced)
+			}
+			select {
+			case <-synced:
+				<-ctx.Done() // stalls
+			default:
+			}
+			return nil
+		})
+	})
+	<-synced
+	var paths [leaves]schema.Path
+	for i := range paths {
+		paths[i] = path(b, fmt.Sprintf("/interfaces/interface[name=eth%d]/state/mtu", i))
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	b.ResetTimer()
+	for i := range b.N {
+		e.Publish(Batch{Updates: []Update{{paths[i%leaves], schema.UintValue(uint64(i))}}})
+	}
+	b.StopTimer()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	open, _ := e.Subscriptions()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "changes/s")
+	b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "grown-MiB")
+	b.ReportMetric(float64(open[0].Stats().QueuePeak)/(1<<20), "queue-MiB")
+	cancel()
+	running.Wait()
+	e.Close()
+}

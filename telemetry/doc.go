@@ -28,7 +28,9 @@
 // delete of the topmost node of which nothing is left. A heartbeat is a sample
 // at its own interval. suppress_redundant leaves out what did not change since
 // the last tick. Ticks are whole multiples of their interval, read once for all
-// subscribers, and encoded once for all that ask alike.
+// subscribers, and encoded once for all that ask alike; a table with more rows
+// than Options.TableRows, such as a large filtering database, is read and sent
+// piece by piece by each subscriber instead, and held by nobody.
 //
 // Each Notification has one timestamp: when its leaves changed for published
 // ones (for a sample of them, the tick), when they were read for those of a
@@ -46,4 +48,9 @@
 // its prefix; with allow_aggregation, in JSON, as one value. Where nothing is
 // left of it there is one delete. Get tells leaves as ever. qos is accepted and
 // has no effect.
+//
+// What was published is kept for the history extension, the oldest changes given
+// up first: a snapshot is the tree of now with the later changes undone, a range
+// the tree at its start and what changed from there on, which may go on into the
+// future. What is read from a source is not kept.
 package telemetry

@@ -37,13 +37,15 @@ type encoder struct {
 	form
 	shapes  shapes
 	scratch []byte
+	// duplicates is what each leaf tells of itself.
+	duplicates uint32
 	json    []byte
 }
 
 // leaf appends one leaf's Update as a field of the frame's Notification.
 func (c *encoder) leaf(f *wire.Frame, id *ident, n *ocpath.Node, value schema.Value) {
 	c.scratch = value.AppendTyped(c.scratch[:0], n, c.enc)
-	f.SetBuffer(wire.AppendLeafField(f.Buffer(), id.prefix, n.Suffix, c.scratch, 0))
+	f.SetBuffer(wire.AppendLeafField(f.Buffer(), id.prefix, n.Suffix, c.scratch, c.duplicates))
 }
 
 // slot appends a change that is no atomic container.

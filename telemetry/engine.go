@@ -34,6 +34,10 @@ type Options struct {
 	// HistoryBytes bounds what is kept for the history extension, in octets of
 	// memory. Default 16 MiB, which is about 30,000 changes of a leaf.
 	HistoryBytes int
+	// TableRows is how many rows of an event source are held to share samples of
+	// it; of a larger one each subscriber reads the rows by itself at each tick.
+	// Default 50,000.
+	TableRows int
 	// FrameBytes is the size that one SubscribeResponse is meant to have; only
 	// a single larger value makes it larger. Default 64 KiB.
 	FrameBytes int
@@ -63,6 +67,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.StallTime, time.Second)
 	setDefault(&o.GetBytes, 64<<20)
 	setDefault(&o.HistoryBytes, 16<<20)
+	setDefault(&o.TableRows, 50_000)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)
@@ -128,6 +133,8 @@ type source struct {
 	keys   []bool    // which leaves are keys of the list
 	rows   bool      // it makes entries of the list: some are
 	events bool
+	// huge says that it had too many rows to be held, when it was read last.
+	huge atomic.Bool
 	// unlooked is as Unlooked has it.
 	unlooked bool
 	// reading is held from a read until what was read is in the queues: what

@@ -29,5 +29,5 @@ func (s *sampler) abandon(why error) {
 			f.queue.fail(why)
 		}
 	}
-	s.table = table{src: s.src, rows: map[string]*row{}}
+	s.table = newTable(s.src, s.e.opts.TableRows)
 }

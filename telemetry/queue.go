@@ -63,8 +63,9 @@ const (
 // sample is what a view got at a tick.
 type sample struct {
 	packet
-	view  *view // nil where the sample has only what changed: it is not replaced
-	start bool  // it is what a subscription starts with
+	view  *view   // nil where the sample has only what changed: it is not replaced
+	read  *source // of a huge table: the reader reads it by itself
+	start bool    // it is what a subscription starts with
 }
 
 func newQueue(b bounds) *queue {
@@ -117,17 +118,20 @@ func (q *queue) put(c *change) {
 // sampled adds the frames of one sample and wakes the reader. A full one
 // replaces the full sample of the same view that waits.
 func (q *queue) sampled(v *view, p packet) {
-	if len(p.frames) == 0 {
-		return
+	if len(p.frames) > 0 {
+		q.sample(v, &sample{packet: p}, !v.changes)
 	}
+}
+
+func (q *queue) sample(v *view, what *sample, replaces bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.over {
 		return
 	}
-	s := &segment{sample: &sample{packet: p}}
-	if !v.changes {
-		s.sample.view = v
+	s := &segment{sample: what}
+	if replaces {
+		what.view = v
 		if old := q.ticks[v]; old != nil {
 			s.duplicates = old.duplicates + 1
 			q.drop(old)

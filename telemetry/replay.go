@@ -169,12 +169,13 @@ func (s *session) replay(ctx context.Context) error {
 	if s.plan.past.to <= time.Now().UnixNano() {
 		return nil
 	}
+	parent := ctx
 	ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(0, s.plan.past.to), errRangeOver)
 	defer cancel()
 	if err := s.follow(ctx); err != errRangeOver {
 		return err
 	}
-	return s.drain()
+	return s.drain(parent)
 }
 
 // again sends what a record has for a follower.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -143,7 +144,7 @@ func (e *Engine) sampler(c clock) (*sampler, error) {
 	}
 	ctx, stop := context.WithCancel(e.ctx)
 	s := &sampler{clock: c, e: e, stop: stop, users: 1, views: map[string]*view{}}
-	s.table = table{src: c.src, rows: map[string]*row{}}
+	s.table = newTable(c.src, e.opts.TableRows)
 	if e.samplers.all == nil {
 		e.samplers.all = map[clock]*sampler{}
 	}
@@ -310,7 +311,16 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 	rec, _ := s.e.record(func() { gone, all = s.takeGone() })
 	defer s.e.stopRecording(rec)
 	s.table.forget(gone, all)
-	if err := s.table.read(ctx, s.keys()); err != nil {
+	if s.src.huge.Load() {
+		s.eachReads(by)
+		return nil
+	}
+	if err := s.table.read(ctx, s.keys()); errors.Is(err, errHuge) {
+		s.table = newTable(s.src, s.e.opts.TableRows)
+		s.src.huge.Store(true)
+		s.eachReads(by)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	less := s.table.sweep()

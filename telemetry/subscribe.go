@@ -211,7 +211,7 @@ func (s *session) stream(ctx context.Context) error {
 func (s *session) follow(ctx context.Context) error {
 	polls := s.polls
 	for {
-		if err := s.drain(); err != nil {
+		if err := s.drain(ctx); err != nil {
 			return err
 		}
 		select {
@@ -228,7 +228,7 @@ func (s *session) follow(ctx context.Context) error {
 }
 
 // drain sends what waits in the queue, until nothing does.
-func (s *session) drain() error {
+func (s *session) drain(ctx context.Context) error {
 	enc := encoder{form: s.plan.form, shapes: s.e.shapes}
 	var slots []slot
 	for {
@@ -238,6 +238,12 @@ func (s *session) drain() error {
 		}
 		var p packet
 		if s.plan.past != nil && b.time >= s.plan.past.to {
+			continue
+		}
+		if b.sample != nil && b.sample.read != nil {
+			if err := s.table(ctx, b.sample, b.duplicates); err != nil {
+				return err
+			}
 			continue
 		}
 		if b.sample != nil {

@@ -14,6 +14,7 @@ import (
 // two reads and which rows went.
 type table struct {
 	src   *source
+	limit int // of rows; 0 for none
 	rows  map[string]*row
 	order []*row // of the last read, as the source gave them
 	keys  []string
@@ -87,6 +88,9 @@ func (t *table) read(ctx context.Context, keys []string) error {
 }
 
 func (t *table) take(keys []string, values []schema.Value) error {
+	if t.limit > 0 && len(t.order) == t.limit {
+		return errHuge
+	}
 	t.key = appendKeys(t.key[:0], keys)
 	r := t.rows[string(t.key)]
 	if r == nil {
