@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/signalbox/signalbox/datapath/reconcile"
 )
@@ -18,6 +19,8 @@ const (
 	// expediteFrom is the number of programs to attach or detach from which
 	// that is worth while: each waits for a grace period, some 10 ms.
 	expediteFrom = 16
+	// hurryAgain is how often the setting is looked at meanwhile.
+	hurryAgain = 20 * time.Millisecond
 )
 
 // hurry shortens the kernel's grace periods for as long as many programs are
@@ -33,18 +36,40 @@ func newHurry(stateDir string) hurry {
 }
 
 // begin hurries the kernel and gives what ends it. Where the host hurries
-// already, or can't, nothing is done.
+// already, or can't, nothing is done. The setting is looked at from time to
+// time: another element of the host may have hurried, and have ended.
 func (h hurry) begin() (end func() error) {
-	nothing := func() error { return nil }
+	h.take()
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(hurryAgain)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-ticker.C:
+				h.take()
+			}
+		}
+	}()
+	return func() error {
+		close(quit)
+		<-done
+		return h.restore()
+	}
+}
+
+// take hurries the kernel where nobody does.
+func (h hurry) take() {
 	now, err := os.ReadFile(h.setting)
 	if err != nil || strings.TrimSpace(string(now)) != "0" {
-		return nothing
+		return
 	}
 	if os.WriteFile(h.mark, nil, 0o600) != nil || os.WriteFile(h.setting, []byte("1"), 0) != nil {
 		_ = os.Remove(h.mark)
-		return nothing
 	}
-	return h.restore
 }
 
 // restore gives the host's setting back where a mark says that it is ours.

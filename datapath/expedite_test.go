@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestHurry(t *testing.T) {
@@ -39,7 +40,7 @@ func TestHurryEndsAfterAKill(t *testing.T) {
 	dir := t.TempDir()
 	h := hurry{setting: filepath.Join(dir, "setting"), mark: filepath.Join(dir, "mark")}
 	write(t, h.setting, "0\n")
-	h.begin()
+	h.take()
 	if err := h.restore(); err != nil { // by the next instance
 		t.Fatal(err)
 	}
@@ -52,6 +53,29 @@ func TestHurryEndsAfterAKill(t *testing.T) {
 	}
 	if got := read(t, h.setting); got != "1\n" {
 		t.Errorf("the setting of another is %q, want it left", got)
+	}
+}
+
+// TestHurryOfSeveralElements: one that ends does not end the hurry of another.
+func TestHurryOfSeveralElements(t *testing.T) {
+	dir := t.TempDir()
+	setting := filepath.Join(dir, "setting")
+	write(t, setting, "0\n")
+	first, second := hurry{setting, filepath.Join(dir, "first")}, hurry{setting, filepath.Join(dir, "second")}
+	endFirst, endSecond := first.begin(), second.begin()
+	if err := endFirst(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); read(t, setting) != "1"; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the second one does not hurry any more")
+		}
+	}
+	if err := endSecond(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, setting); got != "0" {
+		t.Errorf("afterwards: %q, want \"0\"", got)
 	}
 }
 
