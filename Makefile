@@ -40,13 +40,19 @@ run: build ## build, start a switch with three hosts, show it, stay up until Ctr
 
 # The packages' own tests run under the race detector. Those that drive the
 # built program run without it, one package at a time: they measure nothing, but
-# they share the machine's network stack and CPUs.
+# they share the machine's network stack and CPUs. The programs that they compare
+# with are Debian's, unpacked into the user's cache where they are not installed.
 .PHONY: test
 test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 	@test "$$(id -u)" = 0 || echo 'not root: kernel and end-to-end tests will say that they are skipped ("sudo make test" runs them)'
 	@test -n "$(RACE)" || echo 'no C compiler: testing without the race detector'
-	$(GO) test $(RACE) $(VERBOSE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
-	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -v '/readme$$')
+	tools=$$($(GO) run ./integration/tools) && PATH="$$PATH:$$tools" \
+		$(GO) test $(RACE) $(VERBOSE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
+	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -v -e '/readme$$' -e '/guest$$')
+
+.PHONY: test-guest
+test-guest: build ## bonds of the kernel against the element, in an emulated machine with Debian's kernel
+	SIGNALBOX_BINARY=$(CURDIR)/bin/signalbox $(GO) test -count 1 -v -timeout 15m ./integration/guest
 
 .PHONY: test-clients
 test-clients: build clients ## gnmic and grpcurl against the element (root)
