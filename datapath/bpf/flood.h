@@ -17,6 +17,7 @@
 #include "output.h"
 #include "parse.h"
 #include "passage.h"
+#include "trace.h"
 
 struct flooding {
 	struct __sk_buff *skb;
@@ -65,7 +66,7 @@ __attribute__((noinline)) int flood_member(struct __sk_buff *skb, struct passage
 	reason = lag_choose(skb, &p->frame, &p->act, p->now, &way);
 	way.flags &= ~OUT_PEER;
 	p->act.way = way;
-	return reason;
+	return noted_out(p, TRACE_LAG, reason, way.port, p->act.tag, false);
 }
 
 /* flood_copy sends a copy to the port that was found last. */
@@ -77,8 +78,9 @@ static inline void flood_copy(struct __sk_buff *skb, struct passage *p)
 		reason = flood_member(skb, p);
 	if (!reason)
 		reason = prepare(skb, &p->frame, &p->act, p->act.way.ifindex);
-	if (!reason && bpf_clone_redirect(skb, p->act.way.ifindex, 0))
+	if (!reason && !explaining && bpf_clone_redirect(skb, p->act.way.ifindex, 0))
 		reason = DROP_TRANSMIT;
+	noted_out(p, TRACE_OUTPUT, reason, p->act.way.port, p->act.tag, true);
 	count_copy(p->act.way.port, frame_cast(&p->frame),
 		   p->frame.octets + p->frame.tag_octets, reason);
 }
@@ -98,6 +100,7 @@ static inline void flood_port(struct flooding *x, __u32 port)
 	if (reason) {
 		p->act.way.port = 0;
 		count_copy(port, CAST_UNICAST, 0, reason);
+		noted(p, TRACE_EGRESS, reason, port, p->vlan);
 	}
 }
 
@@ -145,6 +148,8 @@ __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage 
 	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);
 	if (!p->members)
 		p->in = DROP_EMPTY_PORT_LIST;
+	note(p, TRACE_FLOOD, p->in ? TRACE_DROPPED : TRACE_FLOODED, p->in, 0,
+	     p->vlan, false, p->members);
 	if (p->act.way.flags & OUT_LAG)
 		p->out = flood_member(skb, p);
 	return 0;

@@ -49,11 +49,18 @@ func newBed(t testing.TB, n int) *bed {
 // empty filtering database.
 func (b *bed) sub(t testing.TB) *bed {
 	t.Helper()
+	s := b.with(t)
+	_, err := b.o.FDB().Delete(func(Entry) bool { return true })
+	s.ok(err)
+	return s
+}
+
+// with is the same bed for a subtest, which has its own goroutine.
+func (b *bed) with(t testing.TB) *bed {
+	t.Helper()
 	s := &bed{t, b.o, b.ns, b.ifindex}
 	runtime.LockOSThread() // the thread ends with the subtest
 	s.ok(netns.Set(b.ns))
-	_, err := b.o.FDB().Delete(func(Entry) bool { return true })
-	s.ok(err)
 	return s
 }
 
@@ -148,26 +155,6 @@ func frame(dst, src spec.MAC, tag, size int) []byte {
 	}
 	b = binary.BigEndian.AppendUint16(b, 0x88b5) // local experimental
 	return append(b, make([]byte, size)...)
-}
-
-// skBuff is struct __sk_buff of the kernel (include/uapi/linux/bpf.h).
-type skBuff struct {
-	Len, PktType, Mark, QueueMapping, Protocol uint32
-	VLANPresent, VLANTCI, VLANProto, Priority  uint32
-	IngressIfindex, Ifindex, TCIndex           uint32
-	CB                                         [5]uint32
-	Hash, TCClassid, Data, DataEnd, NAPIID     uint32
-	Family, RemoteIP4, LocalIP4                uint32
-	RemoteIP6, LocalIP6                        [4]uint32
-	RemotePort, LocalPort, DataMeta            uint32
-	_                                          uint32
-	FlowKeys, Tstamp                           uint64
-	WireLen, GSOSegs                           uint32
-	SK                                         uint64
-	GSOSize                                    uint32
-	TstampType                                 uint8
-	_                                          [3]uint8
-	HWTstamp                                   uint64
 }
 
 // run hands a frame to the program as if it had come in at port n; the result

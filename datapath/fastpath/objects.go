@@ -31,8 +31,9 @@ type Objects struct {
 	dir     string // pins of this layout version
 	lock    *os.File
 	maps    map[string]*ebpf.Map
-	program *ebpf.Program
+	program *ebpf.Program // that is to be attached: plain, or the traced one
 	current ebpf.ProgramID
+	plain   *ebpf.Program
 	clock   *ebpf.Program
 	fold    *ebpf.Program // counters of one port into another's
 	reader  *ebpf.Program // of carriers
@@ -47,6 +48,8 @@ type Objects struct {
 	counters   []bpf.SwitchPortCounters // of the last read, by port and CPU; under countersMu
 
 	links map[uint32]link.Link // by ifindex; defunct ones among them
+
+	explainer *explainer // of the maps as they are, nil before it is asked
 }
 
 // memory is every mapped array.
@@ -123,15 +126,13 @@ func (o *Objects) load(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	o.program, o.clock, o.fold, o.reader = programs.SwitchIngress, programs.Clock, programs.FoldCounters, programs.ReadCarriers
+	o.plain, o.clock, o.fold, o.reader = programs.SwitchIngress, programs.Clock, programs.FoldCounters, programs.ReadCarriers
 	if err := o.Carriers(nil, nil); err != nil { // notes the network namespace
 		return err
 	}
-	info, err := o.program.Info()
-	if err != nil {
-		return fmt.Errorf("program info: %w", err)
+	if err := o.use(o.plain); err != nil {
+		return err
 	}
-	o.current, _ = info.ID()
 	if err := probeTCX(o.program); err != nil {
 		return err
 	}
@@ -142,24 +143,6 @@ func (o *Objects) load(log *slog.Logger) error {
 	o.events.SetDeadline(time.Unix(1, 0)) // long ago: never wait
 	o.lost = o.eventsLost()
 	return nil
-}
-
-// programs loads the programs on the maps of o. Without caching every frame
-// takes all stages; only measurements and tests want that.
-func (o *Objects) programs(spec *ebpf.CollectionSpec, caching bool) (p bpf.SwitchPrograms, err error) {
-	if err := spec.Variables[bpf.SwitchVarHz].Set(o.hz); err != nil {
-		return p, fmt.Errorf("set hz: %w", err)
-	}
-	if err := spec.Variables[bpf.SwitchVarRefreshAfter].Set(max(1, o.hz/2)); err != nil {
-		return p, fmt.Errorf("set refresh time: %w", err)
-	}
-	if err := spec.Variables[bpf.SwitchVarCaching].Set(caching); err != nil {
-		return p, fmt.Errorf("set caching: %w", err)
-	}
-	if err := spec.LoadAndAssign(&p, &ebpf.CollectionOptions{MapReplacements: o.maps}); err != nil {
-		return p, fmt.Errorf("load program: %w", err)
-	}
-	return p, nil
 }
 
 // probeTCX attaches to an interface that can't be, to learn whether the kernel
@@ -203,7 +186,10 @@ func (o *Objects) Close() error {
 		errs = append(errs, o.events.Close())
 	}
 	errs = append(errs, o.memory.close())
-	for _, p := range []*ebpf.Program{o.program, o.clock, o.fold, o.reader} {
+	if o.explainer != nil {
+		errs = append(errs, o.explainer.close())
+	}
+	for _, p := range []*ebpf.Program{o.plain, o.clock, o.fold, o.reader} {
 		if p != nil {
 			errs = append(errs, p.Close())
 		}

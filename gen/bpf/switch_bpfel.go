@@ -268,6 +268,128 @@ const (
 	SwitchSwitchFlagsSWITCH_EXISTS   SwitchSwitchFlags = 4
 )
 
+type SwitchTraceCount struct {
+	_        structs.HostLayout
+	Matched  uint64
+	Told     uint64
+	Limited  uint64
+	Lost     uint64
+	Skip     uint32
+	Reserved uint32
+}
+
+type SwitchTraceDetail uint32
+
+const (
+	SwitchTraceDetailTRACE_NOTHING SwitchTraceDetail = 0
+	SwitchTraceDetailTRACE_HIT     SwitchTraceDetail = 1
+	SwitchTraceDetailTRACE_MISS    SwitchTraceDetail = 2
+	SwitchTraceDetailTRACE_KNOWN   SwitchTraceDetail = 3
+	SwitchTraceDetailTRACE_NEW     SwitchTraceDetail = 4
+	SwitchTraceDetailTRACE_MOVED   SwitchTraceDetail = 5
+	SwitchTraceDetailTRACE_STATIC  SwitchTraceDetail = 6
+	SwitchTraceDetailTRACE_OFF     SwitchTraceDetail = 7
+	SwitchTraceDetailTRACE_UNKNOWN SwitchTraceDetail = 8
+	SwitchTraceDetailTRACE_GROUP   SwitchTraceDetail = 9
+)
+
+type SwitchTraceHead struct {
+	_         structs.HostLayout
+	Time      uint64
+	Packet    uint64
+	Sessions  uint32
+	Ifindex   uint32
+	Octets    uint32
+	Tag       uint32
+	Captured  uint32
+	Present   uint32
+	InPort    uint16
+	Aggregate uint16
+	OutPort   uint16
+	Vlan      uint16
+	Verdict   uint8
+	Reason    uint8
+	Steps     uint8
+	Cut       uint8
+	Reasons   uint32
+}
+
+type SwitchTraceRecord struct {
+	_      structs.HostLayout
+	Head   SwitchTraceHead
+	Step   [48]SwitchTraceStep
+	Octets [65536]uint8
+}
+
+type SwitchTraceSession struct {
+	_        structs.HostLayout
+	Flags    uint32
+	Reasons  uint32
+	Sample   uint32
+	Limit    uint32
+	Snap     uint32
+	Reserved uint32
+	Ports    [64]uint64
+	Vlans    [64]uint64
+}
+
+type SwitchTraceSessionFlags uint32
+
+const (
+	SwitchTraceSessionFlagsTRACE_ACTIVE  SwitchTraceSessionFlags = 1
+	SwitchTraceSessionFlagsTRACE_IN      SwitchTraceSessionFlags = 2
+	SwitchTraceSessionFlagsTRACE_OUT     SwitchTraceSessionFlags = 4
+	SwitchTraceSessionFlagsTRACE_VLANS   SwitchTraceSessionFlags = 8
+	SwitchTraceSessionFlagsTRACE_REASONS SwitchTraceSessionFlags = 16
+	SwitchTraceSessionFlagsTRACE_FILTER  SwitchTraceSessionFlags = 32
+)
+
+type SwitchTraceStage uint32
+
+const (
+	SwitchTraceStageTRACE_INGRESS    SwitchTraceStage = 1
+	SwitchTraceStageTRACE_CACHE      SwitchTraceStage = 2
+	SwitchTraceStageTRACE_GUARD      SwitchTraceStage = 3
+	SwitchTraceStageTRACE_VLAN       SwitchTraceStage = 4
+	SwitchTraceStageTRACE_ADMIT      SwitchTraceStage = 5
+	SwitchTraceStageTRACE_LEARN      SwitchTraceStage = 6
+	SwitchTraceStageTRACE_LOOKUP     SwitchTraceStage = 7
+	SwitchTraceStageTRACE_FLOOD      SwitchTraceStage = 8
+	SwitchTraceStageTRACE_EGRESS     SwitchTraceStage = 9
+	SwitchTraceStageTRACE_LAG        SwitchTraceStage = 10
+	SwitchTraceStageTRACE_OUTPUT     SwitchTraceStage = 11
+	SwitchTraceStageTRACE_KERNEL     SwitchTraceStage = 12
+	SwitchTraceStageNUM_TRACE_STAGES SwitchTraceStage = 13
+)
+
+type SwitchTraceStep struct {
+	_       structs.HostLayout
+	Stage   uint8
+	Verdict uint8
+	Reason  uint8
+	Flags   uint8
+	Port    uint16
+	Vlan    uint16
+	Detail  uint32
+}
+
+type SwitchTraceStepFlags uint32
+
+const (
+	SwitchTraceStepFlagsTRACE_TAGGED SwitchTraceStepFlags = 1
+)
+
+type SwitchTraceVerdict uint32
+
+const (
+	SwitchTraceVerdictTRACE_PASS         SwitchTraceVerdict = 1
+	SwitchTraceVerdictTRACE_FORWARDED    SwitchTraceVerdict = 2
+	SwitchTraceVerdictTRACE_FLOODED      SwitchTraceVerdict = 3
+	SwitchTraceVerdictTRACE_PUNTED       SwitchTraceVerdict = 4
+	SwitchTraceVerdictTRACE_DROPPED      SwitchTraceVerdict = 5
+	SwitchTraceVerdictNUM_TRACE_VERDICTS SwitchTraceVerdict = 6
+)
+
 type SwitchVswitch struct {
 	_          structs.HostLayout
 	Flags      uint32
@@ -307,15 +429,24 @@ const (
 	SwitchMapPortOfIfindex  = "port_of_ifindex"
 	SwitchMapPorts          = "ports"
 	SwitchMapSwitches       = "switches"
+	SwitchMapTraceCounts    = "trace_counts"
+	SwitchMapTraceLimits    = "trace_limits"
+	SwitchMapTracePackets   = "trace_packets"
+	SwitchMapTraceRecords   = "trace_records"
+	SwitchMapTraceRing      = "trace_ring"
 	SwitchProgClock         = "clock"
 	SwitchProgFoldCounters  = "fold_counters"
 	SwitchProgReadCarriers  = "read_carriers"
 	SwitchProgSwitchIngress = "switch_ingress"
+	SwitchProgSwitchTraced  = "switch_traced"
 	SwitchVarCaching        = "caching"
+	SwitchVarExplaining     = "explaining"
 	SwitchVarGlobals        = "globals"
 	SwitchVarHz             = "hz"
 	SwitchVarRefreshAfter   = "refresh_after"
 	SwitchVarSharedTypes    = "shared_types"
+	SwitchVarTraceSessions  = "trace_sessions"
+	SwitchVarTracing        = "tracing"
 )
 
 // LoadSwitch returns the embedded CollectionSpec for Switch.
@@ -364,6 +495,7 @@ type SwitchProgramSpecs struct {
 	FoldCounters  *ebpf.ProgramSpec `ebpf:"fold_counters"`
 	ReadCarriers  *ebpf.ProgramSpec `ebpf:"read_carriers"`
 	SwitchIngress *ebpf.ProgramSpec `ebpf:"switch_ingress"`
+	SwitchTraced  *ebpf.ProgramSpec `ebpf:"switch_traced"`
 }
 
 // SwitchMapSpecs contains maps before they are loaded into the kernel.
@@ -384,17 +516,25 @@ type SwitchMapSpecs struct {
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
 	Switches      *ebpf.MapSpec `ebpf:"switches"`
+	TraceCounts   *ebpf.MapSpec `ebpf:"trace_counts"`
+	TraceLimits   *ebpf.MapSpec `ebpf:"trace_limits"`
+	TracePackets  *ebpf.MapSpec `ebpf:"trace_packets"`
+	TraceRecords  *ebpf.MapSpec `ebpf:"trace_records"`
+	TraceRing     *ebpf.MapSpec `ebpf:"trace_ring"`
 }
 
 // SwitchVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchVariableSpecs struct {
-	Caching      *ebpf.VariableSpec `ebpf:"caching"`
-	Globals      *ebpf.VariableSpec `ebpf:"globals"`
-	Hz           *ebpf.VariableSpec `ebpf:"hz"`
-	RefreshAfter *ebpf.VariableSpec `ebpf:"refresh_after"`
-	SharedTypes  *ebpf.VariableSpec `ebpf:"shared_types"`
+	Caching       *ebpf.VariableSpec `ebpf:"caching"`
+	Explaining    *ebpf.VariableSpec `ebpf:"explaining"`
+	Globals       *ebpf.VariableSpec `ebpf:"globals"`
+	Hz            *ebpf.VariableSpec `ebpf:"hz"`
+	RefreshAfter  *ebpf.VariableSpec `ebpf:"refresh_after"`
+	SharedTypes   *ebpf.VariableSpec `ebpf:"shared_types"`
+	TraceSessions *ebpf.VariableSpec `ebpf:"trace_sessions"`
+	Tracing       *ebpf.VariableSpec `ebpf:"tracing"`
 }
 
 // SwitchObjects contains all objects after they have been loaded into the kernel.
@@ -431,6 +571,11 @@ type SwitchMaps struct {
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
 	Switches      *ebpf.Map `ebpf:"switches"`
+	TraceCounts   *ebpf.Map `ebpf:"trace_counts"`
+	TraceLimits   *ebpf.Map `ebpf:"trace_limits"`
+	TracePackets  *ebpf.Map `ebpf:"trace_packets"`
+	TraceRecords  *ebpf.Map `ebpf:"trace_records"`
+	TraceRing     *ebpf.Map `ebpf:"trace_ring"`
 }
 
 func (m *SwitchMaps) Close() error {
@@ -449,6 +594,11 @@ func (m *SwitchMaps) Close() error {
 		m.PortOfIfindex,
 		m.Ports,
 		m.Switches,
+		m.TraceCounts,
+		m.TraceLimits,
+		m.TracePackets,
+		m.TraceRecords,
+		m.TraceRing,
 	)
 }
 
@@ -456,11 +606,14 @@ func (m *SwitchMaps) Close() error {
 //
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchVariables struct {
-	Caching      *ebpf.Variable `ebpf:"caching"`
-	Globals      *ebpf.Variable `ebpf:"globals"`
-	Hz           *ebpf.Variable `ebpf:"hz"`
-	RefreshAfter *ebpf.Variable `ebpf:"refresh_after"`
-	SharedTypes  *ebpf.Variable `ebpf:"shared_types"`
+	Caching       *ebpf.Variable `ebpf:"caching"`
+	Explaining    *ebpf.Variable `ebpf:"explaining"`
+	Globals       *ebpf.Variable `ebpf:"globals"`
+	Hz            *ebpf.Variable `ebpf:"hz"`
+	RefreshAfter  *ebpf.Variable `ebpf:"refresh_after"`
+	SharedTypes   *ebpf.Variable `ebpf:"shared_types"`
+	TraceSessions *ebpf.Variable `ebpf:"trace_sessions"`
+	Tracing       *ebpf.Variable `ebpf:"tracing"`
 }
 
 // SwitchPrograms contains all programs after they have been loaded into the kernel.
@@ -471,6 +624,7 @@ type SwitchPrograms struct {
 	FoldCounters  *ebpf.Program `ebpf:"fold_counters"`
 	ReadCarriers  *ebpf.Program `ebpf:"read_carriers"`
 	SwitchIngress *ebpf.Program `ebpf:"switch_ingress"`
+	SwitchTraced  *ebpf.Program `ebpf:"switch_traced"`
 }
 
 func (p *SwitchPrograms) Close() error {
@@ -479,6 +633,7 @@ func (p *SwitchPrograms) Close() error {
 		p.FoldCounters,
 		p.ReadCarriers,
 		p.SwitchIngress,
+		p.SwitchTraced,
 	)
 }
 

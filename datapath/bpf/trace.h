@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * trace.h - tells what became of a frame, stage by stage, to the sessions that
+ * it fits.
+ *
+ * While nobody traces, none of this is in the loaded program. Else trace_begin()
+ * finds the sessions that a frame may fit, the stages note() what they do into
+ * a record of this CPU, and trace_end() puts the record into the ring, for the
+ * sessions whose conditions were known only then too.
+ *
+ * Maps read: ports, fdb. Maps written: trace_records, trace_counts,
+ * trace_limits, trace_ring.
+ */
+#ifndef SIGNALBOX_TRACE_H
+#define SIGNALBOX_TRACE_H
+
+#include <stdbool.h>
+
+#include "fdb.h"
+#include "maps.h"
+#include "parse.h"
+#include "passage.h"
+#include "trace_abi.h"
+#include "vlan.h"
+
+/* Set at load. A build without any of it defines both as 0 (a test does). */
+#ifndef tracing
+const volatile bool tracing;
+const volatile bool explaining;	/* nothing is counted, learned or sent */
+#endif
+
+/* Set at load. */
+const volatile struct trace_session trace_sessions[TRACE_SESSIONS];
+
+/* The record in work, by CPU; of an explanation the first one. Only the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);		/* the element: as many as CPUs */
+	__type(key, __u32);
+	__type(value, struct trace_record);
+} trace_records SEC(".maps");
+
+/* Of each session. The program writes, the element reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRACE_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct trace_count);
+} trace_counts SEC(".maps");
+
+/* Of each session second << 32 | frames told in it. Only the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACE_SESSIONS);
+	__type(key, __u32);
+	__type(value, __u64);
+} trace_limits SEC(".maps");
+
+/* Number of the last frame, by CPU. Only the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} trace_packets SEC(".maps");
+
+/* Records. The program writes, the element polls. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 23);
+} trace_ring SEC(".maps");
+
+#define EACH_TRACE(do) \
+	do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) \
+	do(8) do(9) do(10) do(11) do(12) do(13) do(14) do(15)
+
+/*
+ * The sessions' filters. The element puts the compiled ones in place of these
+ * bodies; each is verified by itself.
+ */
+#define TRACE_FILTER_BODY(i)						\
+__attribute__((noinline)) int						\
+trace_filter_##i(struct __sk_buff *skb, __u32 tag, __u32 octets)	\
+{									\
+	return skb->len == tag + octets;				\
+}
+EACH_TRACE(TRACE_FILTER_BODY)
+
+static inline struct trace_record *trace_record(void)
+{
+	__u32 at = explaining ? 0 : bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&trace_records, &at);
+}
+
+static inline bool trace_has(const volatile __u64 *set, __u32 number)
+{
+	return set[number >> 6 & 63] >> (number & 63) & 1;
+}
+
+/* trace_take counts a frame that fits a session, and samples. */
+__attribute__((noinline)) int trace_take(__u32 session, __u32 sample)
+{
+	struct trace_count *c = bpf_map_lookup_elem(&trace_counts, &session);
+
+	if (!c)
+		return 0;
+	c->matched++;
+	if (sample <= 1)
+		return 1;
+	if (c->skip) {
+		c->skip--;
+		return 0;
+	}
+	c->skip = bpf_get_prandom_u32() % (2 * sample - 1); /* sample - 1 on average */
+	return 1;
+}
+
+/* trace_allow keeps to a session's limit of frames in a second. */
+__attribute__((noinline)) int trace_allow(__u32 session, __u32 limit, __u32 now)
+{
+	struct trace_count *c = bpf_map_lookup_elem(&trace_counts, &session);
+	__u64 *used = bpf_map_lookup_elem(&trace_limits, &session);
+	__u64 was, second = now / hz;
+
+	if (!c || !used)
+		return 0;
+	was = READ_ONCE(*used);
+	if (was >> 32 != second &&
+	    __sync_val_compare_and_swap(used, was, second << 32 | 1) == was)
+		goto allowed;
+	/* Once the limit is met, the word that all CPUs share is only read. */
+	if ((__u32)READ_ONCE(*used) < limit &&
+	    (__u32)__sync_fetch_and_add(used, 1) < limit)
+		goto allowed;
+	c->limited++;
+	return 0;
+allowed:
+	return 1;
+}
+
+/* What trace_begin knows of a frame. */
+struct trace_frame {
+	__u32 in_port;
+	__u32 aggregate;	/* of in_port, or 0 */
+	__u32 out_port;		/* 0: not known yet */
+	__u32 vlan;
+	__u32 tag;		/* TAG_PRESENT | control information, or 0 */
+	__u32 octets;
+	__u32 late;		/* sessions whose output port is not known yet */
+};
+
+/*
+ * trace_fits is whether a frame may fit a session. Conditions are constants to
+ * the verifier, which takes out what the session does not ask.
+ */
+static inline bool trace_fits(const volatile struct trace_session *s,
+			      __u32 bit, struct trace_frame *x)
+{
+	__u32 flags = s->flags;
+	bool fits;
+
+	if (flags & (TRACE_IN | TRACE_OUT)) {
+		fits = flags & TRACE_IN && (trace_has(s->ports, x->in_port) ||
+			(x->aggregate && trace_has(s->ports, x->aggregate)));
+		if (!fits && flags & TRACE_OUT) {
+			if (!x->out_port)
+				x->late |= bit;
+			fits = !x->out_port || trace_has(s->ports, x->out_port);
+		}
+		if (!fits)
+			return false;
+	}
+	return !(flags & TRACE_VLANS) || trace_has(s->vlans, x->vlan);
+}
+
+#define TRACE_GATE(i)							\
+	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
+	    trace_fits(&trace_sessions[i], 1 << i, &x) &&		\
+	    (!(trace_sessions[i].flags & TRACE_FILTER) ||		\
+	     trace_filter_##i(skb, x.tag, x.octets)) &&			\
+	    (trace_sessions[i].flags & TRACE_REASONS || x.late & 1 << i ||	\
+	     trace_take(i, trace_sessions[i].sample)))			\
+		fits |= 1 << i;
+
+/* trace_tag is the outer tag that a frame came with, whatever its TPID. */
+static inline __u32 trace_tag(struct __sk_buff *skb, const struct frame *f)
+{
+	if (skb->vlan_present)
+		return (__u32)bpf_ntohs(skb->vlan_proto) << 16 | (skb->vlan_tci & 0xffff);
+	return f->tag ? ETH_P_8021Q << 16 | (f->tag & 0xffff) : 0;
+}
+
+/*
+ * explain_frame takes the length of a frame and of its tag from whoever asks:
+ * BPF_PROG_TEST_RUN takes no long frame, and leaves every tag in it.
+ */
+static inline void explain_frame(struct __sk_buff *skb, struct frame *f)
+{
+	f->octets = skb->cb[0];
+	f->tag_octets = skb->cb[1];
+}
+
+/* How much of a frame filters see: headers, and what follows them. */
+#define TRACE_PULL	256
+
+/* trace_pull brings a frame's headers where programs read them. */
+static inline void trace_pull(struct __sk_buff *skb)
+{
+	__u32 want = skb->len < TRACE_PULL ? skb->len : TRACE_PULL;
+
+	if ((__u32)(skb->data_end - skb->data) < want)
+		bpf_skb_pull_data(skb, want);
+}
+
+/*
+ * trace_port is the aggregate of a member, and the VLAN of a frame that comes
+ * in there.
+ */
+static inline void trace_port(struct trace_frame *x, const struct frame *f)
+{
+	struct port *port = bpf_map_lookup_elem(&ports, &x->in_port);
+
+	if (!port)
+		return;
+	x->aggregate = port->aggregate;
+	if (x->aggregate)
+		port = bpf_map_lookup_elem(&ports, &x->aggregate);
+	x->vlan = f->tag & VID_MASK;
+	if (!x->vlan && port)
+		x->vlan = port_how(port).pvid;
+}
+
+/*
+ * trace_begin finds the sessions that a frame may fit and begins its record;
+ * where is in_port | out_port << 16.
+ */
+__attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
+					  struct passage *p, __u32 where)
+{
+	struct trace_frame x = { .in_port = where & 0xffff, .out_port = where >> 16 };
+	struct trace_record *t;
+	__u32 fits = 0;
+
+	if (!p)
+		return 0;
+	p->traced = 0;
+	x.tag = p->frame.tag;
+	x.octets = p->frame.octets;
+	trace_port(&x, &p->frame);
+	p->vlan = x.vlan;
+	if (explaining) {
+		fits = 1;
+	} else {
+		trace_pull(skb);
+		EACH_TRACE(TRACE_GATE)
+	}
+	if (!fits)
+		return 0;
+	t = trace_record();
+	if (!t)
+		return 0;
+	p->traced = fits;
+	p->late = x.late;
+	t->head.ifindex = p->frame.ifindex;
+	t->head.octets = x.octets;
+	t->head.tag = trace_tag(skb, &p->frame);
+	t->head.in_port = x.in_port;
+	t->head.aggregate = x.aggregate;
+	t->head.out_port = 0;
+	t->head.vlan = x.vlan;
+	t->head.reason = DROP_NONE;
+	t->head.steps = 0;
+	t->head.cut = 0;
+	t->head.reasons = 0;
+	return 0;
+}
+
+#define TRACE_LEAVES(i)							\
+	if (trace_sessions[i].flags & TRACE_OUT && late & 1 << i &&	\
+	    (trace_has(trace_sessions[i].ports, port) ||			\
+	     trace_has(trace_sessions[i].ports, aggregate)))		\
+		late &= ~(1 << i);
+
+/* trace_leaves: sessions whose output port it was are no longer in doubt. */
+__attribute__((noinline)) int trace_leaves(struct passage *p, __u32 port)
+{
+	struct port *member = bpf_map_lookup_elem(&ports, &port);
+	__u32 late, aggregate = 0;
+
+	if (!p)
+		return 0;
+	late = p->late;
+	if (member)
+		aggregate = member->aggregate;
+	EACH_TRACE(TRACE_LEAVES)
+	p->late = late;
+	return 0;
+}
+
+/*
+ * trace_note notes what a stage did: what and where are the first two words of
+ * struct trace_step.
+ */
+__attribute__((noinline)) int trace_note(struct passage *p, __u32 what,
+					 __u32 where, __u32 detail)
+{
+	struct trace_record *t = trace_record();
+	__u32 at, reason = what >> 16 & 0xff, *step;
+
+	if (!t || !p)
+		return 0;
+	if (reason) {
+		t->head.reasons |= 1U << (reason & 31);
+		if (!t->head.reason)
+			t->head.reason = reason;
+	}
+	if (p->late && (what & 0xff) >= TRACE_EGRESS)
+		trace_leaves(p, where & 0xffff);
+	at = t->head.steps;
+	if (at >= TRACE_STEPS) {
+		t->head.cut = 1;
+		return 0;
+	}
+	step = (__u32 *)&t->step[at];
+	step[0] = what;
+	step[1] = where;
+	step[2] = detail;
+	t->head.steps = at + 1;
+	return 0;
+}
+
+/* note tells what a stage did, where the frame is traced. */
+static inline void note(struct passage *p, enum trace_stage stage,
+			enum trace_verdict verdict, enum drop_reason reason,
+			__u32 port, __u32 vlan, bool tagged, __u32 detail)
+{
+	if (tracing && p->traced)
+		trace_note(p, stage | verdict << 8 | (__u32)reason << 16 |
+			   (tagged ? TRACE_TAGGED << 24 : 0),
+			   (port & 0xffff) | vlan << 16, detail);
+}
+
+/* noted is note for a stage that either drops or goes on. */
+static inline enum drop_reason noted(struct passage *p, enum trace_stage stage,
+				     enum drop_reason reason, __u32 port,
+				     __u32 vlan)
+{
+	note(p, stage, reason ? TRACE_DROPPED : TRACE_PASS, reason, port, vlan,
+	     false, TRACE_NOTHING);
+	return reason;
+}
+
+/* noted_out is noted for what is about the way out, with the action's tag. */
+static inline enum drop_reason noted_out(struct passage *p, enum trace_stage stage,
+					 enum drop_reason reason, __u32 port,
+					 __u32 tag, bool last)
+{
+	note(p, stage, reason ? TRACE_DROPPED : last ? TRACE_FORWARDED : TRACE_PASS,
+	     reason, port, tag ? tag & VID_MASK : p->vlan, tag != 0, TRACE_NOTHING);
+	return reason;
+}
+
+/*
+ * trace_learn notes what learning is going to do and says why the source may
+ * not be there; stays and learns are those of fdb_learn.
+ */
+__attribute__((noinline)) int trace_learn(struct passage *p, __u32 learns,
+					  __u32 stays)
+{
+	enum trace_detail detail = TRACE_NEW;
+	enum drop_reason reason = DROP_NONE;
+	struct fdb_bucket *b;
+	__u32 way, old = 0;
+	__u64 mac;
+
+	if (!p)
+		return 0;
+	mac = frame_src(&p->frame);
+	b = fdb_find(fdb_key(mac, p->fid), &way);
+	if (b)
+		old = READ_ONCE(b->port[way & (FDB_WAYS - 1)]);
+	if (!learns || !mac)
+		detail = TRACE_OFF;
+	else if (stays && old && (old & FDB_PORT_MASK) != p->port)
+		reason = DROP_ADDRESS_ELSEWHERE;
+	else if (old & FDB_STATIC)
+		detail = TRACE_STATIC;
+	else if (old)
+		detail = (old & FDB_PORT_MASK) == p->port ? TRACE_KNOWN : TRACE_MOVED;
+	if (p->traced)
+		trace_note(p, TRACE_LEARN | (reason ? TRACE_DROPPED : TRACE_PASS) << 8 |
+			   (__u32)reason << 16,
+			   (old && detail != TRACE_OFF ? old & FDB_PORT_MASK : p->port) |
+			   (__u32)p->vlan << 16, detail);
+	return reason;
+}
+
+#define TRACE_TELL(i)							\
+	if (trace_sessions[i].flags & TRACE_ACTIVE && fits & 1 << i &&	\
+	    (!(trace_sessions[i].flags & TRACE_REASONS) ||		\
+	     reasons & trace_sessions[i].reasons) &&			\
+	    (!(late & 1 << i) || !(p->late & 1 << i)) &&			\
+	    (!(late & 1 << i || trace_sessions[i].flags & TRACE_REASONS) ||	\
+	     trace_take(i, trace_sessions[i].sample)) &&		\
+	    (!trace_sessions[i].limit ||				\
+	     trace_allow(i, trace_sessions[i].limit, p->now))) {	\
+		told |= 1 << i;						\
+		if (snap < trace_sessions[i].snap)			\
+			snap = trace_sessions[i].snap;			\
+	}
+
+/* trace_count adds to what the sessions have been told, or have lost. */
+static inline void trace_count(__u32 told, bool lost)
+{
+	for (__u32 i = 0; i < TRACE_SESSIONS; i++) {
+		__u32 at = i;
+		struct trace_count *c;
+
+		if (!(told >> i & 1))
+			continue;
+		c = bpf_map_lookup_elem(&trace_counts, &at);
+		if (c && lost)
+			c->lost++;
+		else if (c)
+			c->told++;
+	}
+}
+
+/* trace_capture copies a frame's octets behind the steps; it gives how many. */
+static inline __u32 trace_capture(struct __sk_buff *skb, struct trace_record *t,
+				  __u32 steps, __u32 snap)
+{
+	__u32 octets = skb->len;
+
+	if (octets > snap)
+		octets = snap;
+	/* The checks and the use in one register. */
+	asm volatile("" : "+r"(octets));
+	if (octets == 0 || octets > TRACE_SNAP)
+		return 0;
+	if (bpf_skb_load_bytes(skb, 0, &t->step[steps], octets))
+		return 0;
+	return octets;
+}
+
+/*
+ * trace_end tells the sessions. what is verdict | reason << 8, of the frame as
+ * such; the first reason of a copy stands where it has none.
+ */
+__attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p,
+					__u32 what, __u32 out_port)
+{
+	__u32 zero = 0, told = 0, snap = 0, steps, size, reasons, fits, late;
+	struct trace_record *t = trace_record();
+	__u64 *packets;
+
+	if (!t || !p)
+		return 0;
+	t->head.verdict = what;
+	if (what >> 8)
+		t->head.reason = what >> 8;
+	t->head.out_port = out_port;
+	if (explaining)
+		return 0;
+	fits = p->traced;
+	late = t->head.cut ? 0 : p->late;
+	reasons = t->head.reasons;
+	EACH_TRACE(TRACE_TELL)
+	packets = bpf_map_lookup_elem(&trace_packets, &zero);
+	if (!told || !packets)
+		return 0;
+	t->head.time = bpf_ktime_get_ns();
+	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++*packets;
+	t->head.sessions = told;
+	t->head.present = skb->len;
+	steps = t->head.steps;
+	if (steps > TRACE_STEPS)
+		return 0;
+	t->head.captured = snap ? trace_capture(skb, t, steps, snap) : 0;
+	size = sizeof(t->head) + steps * sizeof(t->step[0]) + t->head.captured;
+	asm volatile("" : "+r"(size));
+	if (size > sizeof(*t))
+		return 0;
+	trace_count(told, bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP) != 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,284 @@
+package fastpath
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/gen/bpf"
+)
+
+// TraceFilter compiles a condition on a frame into the body of a function of
+//
+//	int f(const void *data, const void *data_end, __u32 tag, __u32 octets)
+//
+// whose labels begin with the prefix.
+type TraceFilter interface {
+	Instructions(prefix string) asm.Instructions
+}
+
+// TraceSession is what the program is to tell to one session. What is zero fits
+// every frame.
+type TraceSession struct {
+	// In and Out make it look at the port that a frame came in at, or leaves
+	// by: at those in Ports, or in an aggregate that is.
+	In, Out bool
+	Ports   PortSet
+	VLANs   spec.VLANSet
+	Filter  TraceFilter
+	// Reasons, by bit, for one of which the frame or a copy was dropped.
+	Reasons uint32
+	Sample  uint32 // one frame in so many
+	Limit   uint32 // frames in a second
+	Snap    uint32 // octets of each frame
+}
+
+// TraceCount is what a session has counted since its number was first given
+// to it.
+type TraceCount struct {
+	Matched uint64 // frames that fit its conditions, before sampling
+	Told    uint64
+	Limited uint64 // held back by Limit
+	Lost    uint64 // for lack of room in the ring
+}
+
+// Tracer puts the program that traces in place of the one that does not, and
+// reads what it tells. Set, Reset and Close are for the owner of the objects,
+// Read for one goroutine, which must have ended before Close.
+type Tracer struct {
+	o       *Objects
+	maps    map[string]*ebpf.Map
+	program *ebpf.Program // that is attached, nil before Set
+	ring    *ringbuf.Reader
+	record  ringbuf.Record
+}
+
+// Sizes of the ring, in octets.
+const traceRing = 1 << 23
+
+// NewTracer makes what tracing needs; nothing is traced before Set.
+func (o *Objects) NewTracer() (_ *Tracer, err error) {
+	t := &Tracer{o: o, maps: map[string]*ebpf.Map{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, t.Close())
+		}
+	}()
+	s, err := bpf.LoadSwitch()
+	if err != nil {
+		return nil, err
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	if err := makeTraceMaps(s, t.maps, uint32(cpus)); err != nil {
+		return nil, err
+	}
+	if t.ring, err = ringbuf.NewReader(t.maps[bpf.SwitchMapTraceRing]); err != nil {
+		return nil, fmt.Errorf("read traces: %w", err)
+	}
+	t.ring.SetDeadline(time.Unix(1, 0)) // long ago: never wait
+	return t, nil
+}
+
+// traceMaps are the maps that only tracing has.
+func traceMaps() []string {
+	return []string{
+		bpf.SwitchMapTraceRecords, bpf.SwitchMapTraceCounts, bpf.SwitchMapTraceLimits,
+		bpf.SwitchMapTracePackets, bpf.SwitchMapTraceRing,
+	}
+}
+
+func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records uint32) error {
+	s.Maps[bpf.SwitchMapTraceRecords].MaxEntries = records
+	for _, name := range traceMaps() {
+		m, err := ebpf.NewMap(s.Maps[name])
+		if err != nil {
+			return withRemedy(fmt.Errorf("make map %s: %w", name, err))
+		}
+		maps[name] = m
+	}
+	return nil
+}
+
+// Set makes the program tell what the sessions ask for, each by its place;
+// nil is none. Frames go on meanwhile by the old sessions.
+func (t *Tracer) Set(sessions *[spec.MaxTraces]*TraceSession) error {
+	p, err := t.o.loadTraced(sessions, t.maps, false)
+	if err != nil {
+		return err
+	}
+	if err := t.o.exchange(p); err != nil {
+		return errors.Join(err, p.Close())
+	}
+	old := t.program
+	t.program = p
+	if old != nil {
+		return old.Close()
+	}
+	return nil
+}
+
+// Reset makes the counts of a session zero, before a new one gets its place.
+func (t *Tracer) Reset(session int) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err == nil {
+		err = t.maps[bpf.SwitchMapTraceCounts].Put(uint32(session), make([]bpf.SwitchTraceCount, cpus))
+	}
+	if err != nil {
+		return fmt.Errorf("reset counts of trace session %d: %w", session, err)
+	}
+	return nil
+}
+
+// Counts reads what a session has counted. Any goroutine may call it.
+func (t *Tracer) Counts(session int) (sum TraceCount, err error) {
+	var all []bpf.SwitchTraceCount
+	if err := t.maps[bpf.SwitchMapTraceCounts].Lookup(uint32(session), &all); err != nil {
+		return sum, fmt.Errorf("read counts of trace session %d: %w", session, err)
+	}
+	for _, c := range all {
+		sum.Matched += c.Matched
+		sum.Told += c.Told
+		sum.Limited += c.Limited
+		sum.Lost += c.Lost
+	}
+	return sum, nil
+}
+
+// Close puts the program that does not trace back in its place.
+func (t *Tracer) Close() error {
+	var errs []error
+	if t.program != nil {
+		errs = append(errs, t.o.exchange(t.o.plain), t.program.Close())
+	}
+	if t.ring != nil {
+		errs = append(errs, t.ring.Close())
+	}
+	for _, m := range t.maps {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// exchange attaches another program at every port, without losing a frame.
+func (o *Objects) exchange(p *ebpf.Program) error {
+	if err := o.use(p); err != nil {
+		return err
+	}
+	var errs []error
+	for ifindex, l := range o.links {
+		err := l.Update(p)
+		if errors.Is(err, unix.ENOLINK) || errors.Is(err, unix.ENODEV) {
+			continue // its interface has gone
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("replace program at interface %d: %w", ifindex, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// loadTraced loads the program that traces for the sessions, on the maps of o,
+// but for those in own.
+func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[string]*ebpf.Map, explaining bool) (*ebpf.Program, error) {
+	s, err := bpf.LoadSwitch()
+	if err != nil {
+		return nil, err
+	}
+	var constants [spec.MaxTraces]bpf.SwitchTraceSession
+	for i, session := range sessions {
+		if session == nil {
+			continue
+		}
+		constants[i] = session.constants()
+		if session.Filter == nil {
+			continue
+		}
+		if err := placeFilter(s, i, session.Filter); err != nil {
+			return nil, err
+		}
+	}
+	err = errors.Join(
+		o.setVariables(s, !explaining),
+		setVariable(s, bpf.SwitchVarTracing, true),
+		setVariable(s, bpf.SwitchVarExplaining, explaining),
+		setVariable(s, bpf.SwitchVarTraceSessions, constants[:]),
+	)
+	if err != nil {
+		return nil, err
+	}
+	replaced := map[string]*ebpf.Map{}
+	for _, maps := range []map[string]*ebpf.Map{o.maps, own} {
+		for name, m := range maps {
+			replaced[name] = m
+			s.Maps[name].MaxEntries = m.MaxEntries()
+		}
+	}
+	var p struct {
+		Traced *ebpf.Program `ebpf:"switch_traced"`
+	}
+	if err := s.LoadAndAssign(&p, &ebpf.CollectionOptions{MapReplacements: replaced}); err != nil {
+		return nil, withRemedy(fmt.Errorf("load program that traces: %w", err))
+	}
+	return p.Traced, nil
+}
+
+func (s *TraceSession) constants() bpf.SwitchTraceSession {
+	flags := bpf.SwitchTraceSessionFlagsTRACE_ACTIVE
+	set := func(is bool, flag bpf.SwitchTraceSessionFlags) {
+		if is {
+			flags |= flag
+		}
+	}
+	set(s.In, bpf.SwitchTraceSessionFlagsTRACE_IN)
+	set(s.Out, bpf.SwitchTraceSessionFlagsTRACE_OUT)
+	set(s.VLANs != spec.VLANSet{}, bpf.SwitchTraceSessionFlagsTRACE_VLANS)
+	set(s.Reasons != 0, bpf.SwitchTraceSessionFlagsTRACE_REASONS)
+	set(s.Filter != nil, bpf.SwitchTraceSessionFlagsTRACE_FILTER)
+	return bpf.SwitchTraceSession{
+		Flags: uint32(flags), Reasons: s.Reasons, Sample: s.Sample, Limit: s.Limit,
+		Snap: min(s.Snap, spec.MaxSnapLength), Ports: s.Ports, Vlans: s.VLANs,
+	}
+}
+
+// Offsets in struct __sk_buff (include/uapi/linux/bpf.h).
+const (
+	skbData    = 76
+	skbDataEnd = 80
+)
+
+// placeFilter puts a compiled filter in place of the body of trace_filter_N,
+// which is
+//
+//	int trace_filter_N(struct __sk_buff *skb, __u32 tag, __u32 octets)
+func placeFilter(s *ebpf.CollectionSpec, session int, f TraceFilter) error {
+	name := fmt.Sprintf("trace_filter_%d", session)
+	p := s.Programs["switch_traced"]
+	first := slices.IndexFunc(p.Instructions, func(i asm.Instruction) bool { return i.Symbol() == name })
+	if first < 0 {
+		return fmt.Errorf("place filter: the program has no function %s", name)
+	}
+	end := first + 1
+	for end < len(p.Instructions) && btf.FuncMetadata(&p.Instructions[end]) == nil {
+		end++
+	}
+	body := asm.Instructions{
+		asm.Mov.Reg32(asm.R4, asm.R3).WithMetadata(p.Instructions[first].Metadata),
+		asm.Mov.Reg32(asm.R3, asm.R2),
+		asm.LoadMem(asm.R2, asm.R1, skbDataEnd, asm.Word),
+		asm.LoadMem(asm.R1, asm.R1, skbData, asm.Word),
+	}
+	body = append(body, f.Instructions(name)...)
+	p.Instructions = slices.Concat(p.Instructions[:first], body, p.Instructions[end:])
+	return nil
+}
