@@ -2,10 +2,8 @@ package datapath
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"maps"
 	"net"
@@ -111,22 +109,13 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	d := &Datapath{
-		log: o.Log, model: newModel(), watchers: make(map[*watcher]struct{}),
-		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
-		seen: seen{
-			interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState),
-			numbers: make(map[string]uint16),
-		},
-		carriers: carriers{ticker: time.NewTicker(time.Hour)},
-	}
-	d.carriers.ticker.Stop()
-	if d.log == nil {
-		d.log = slog.Default()
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	if o.StateDir == "" {
 		o.StateDir = DefaultStateDir
 	}
+	d := newDatapath(o.Log)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.release())
@@ -144,11 +133,7 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 	if err := d.openNetwork(); err != nil {
 		return nil, err
 	}
-	if err := d.tables.load(d.model); err != nil {
-		return nil, fmt.Errorf("read the datapath: %w", err)
-	}
-	d.adoptNumbers()
-	if err := d.save(); err != nil { // for who has to clear up after a kill
+	if err := d.adopt(); err != nil {
 		return nil, err
 	}
 	d.openTeaming(o)
@@ -159,6 +144,20 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+func newDatapath(log *slog.Logger) *Datapath {
+	d := &Datapath{
+		log: log, model: newModel(), watchers: make(map[*watcher]struct{}),
+		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		seen: seen{
+			interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState),
+			numbers: make(map[string]uint16),
+		},
+		carriers: carriers{ticker: time.NewTicker(lookEvery)},
+	}
+	d.carriers.ticker.Stop()
+	return d
 }
 
 // openObjects takes over or makes what is in the kernel, with the record of
@@ -174,22 +173,10 @@ func (d *Datapath) openObjects(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := fastpath.Sweep(pins); err != nil {
-		d.log.Warn("pins of other network namespaces", "error", err)
-	}
 	if d.record, err = newRecordFile(o.StateDir, o.BPFFS, filepath.Base(pins)); err != nil {
 		return err
 	}
-	if err := d.record.sweepPins(filepath.Dir(pins)); err != nil {
-		d.log.Warn("pins of other network namespaces", "error", err)
-	}
-	err = d.record.sweep(func(namespace string) bool {
-		_, err := os.Stat(filepath.Join(filepath.Dir(pins), namespace))
-		return err == nil
-	})
-	if err != nil {
-		d.log.Warn("records of other network namespaces", "error", err)
-	}
+	d.sweep(pins)
 	r, err := d.record.load()
 	if err != nil {
 		if !errors.Is(err, errNoRecord) {
@@ -207,6 +194,17 @@ func (d *Datapath) openObjects(o Options) error {
 	d.restore(r)
 	d.objects, err = fastpath.Open(pins, d.log)
 	return err
+}
+
+// sweep clears up after the elements of network namespaces that are gone.
+func (d *Datapath) sweep(pins string) {
+	err := errors.Join(fastpath.Sweep(pins), d.record.sweepPins(filepath.Dir(pins)), d.record.sweep(func(namespace string) bool {
+		_, err := os.Stat(filepath.Join(filepath.Dir(pins), namespace))
+		return err == nil
+	}))
+	if err != nil {
+		d.log.Warn("what is left of other network namespaces", "error", err)
+	}
 }
 
 // openNetwork listens for changes, then looks at everything once.
@@ -250,37 +248,18 @@ func (d *Datapath) restore(r *record) {
 	}
 }
 
-// openTeaming lets LACP and announcements begin; they have nothing to do yet.
-func (d *Datapath) openTeaming(o Options) {
-	d.model.system = o.SystemID
-	if d.model.system.IsZero() {
-		d.model.system = madeAddress(d.record.boot, d.record.namespace)
+// adopt reads what is in the kernel, and keeps the filtering ids of the VLANs
+// there and what the aggregates' tables tell. The record is written for who has
+// to clear up after a kill.
+func (d *Datapath) adopt() error {
+	if err := d.tables.load(d.model); err != nil {
+		return fmt.Errorf("read the datapath: %w", err)
 	}
-	d.lacp = newNegotiator(d.conn, lacpFileOf(d.record), d.log)
-	d.announcer = newAnnouncer(d.conn, d.objects, d.log, d.countAnnounced)
-}
-
-// madeAddress is a locally administered address that is the same for the same
-// texts.
-func madeAddress(texts ...string) spec.MAC {
-	h := fnv.New64a()
-	for _, t := range texts {
-		h.Write([]byte(t))
-	}
-	var m spec.MAC
-	sum := binary.BigEndian.AppendUint64(nil, h.Sum64())
-	copy(m[:], sum)
-	m[0] = m[0]&^1 | 2
-	return m
-}
-
-// adoptNumbers keeps the filtering ids of the VLANs that are in the maps, and
-// what the aggregates' tables tell.
-func (d *Datapath) adoptNumbers() {
 	d.model.found = maps.Collect(d.tables.lags.Each)
 	for v, fid := range d.tables.fids.Each {
 		d.model.fidNumbers.restore(v, int(fid.ID))
 	}
+	return d.save()
 }
 
 // save writes the record down.
@@ -322,17 +301,6 @@ func (d *Datapath) release() error {
 		errs = append(errs, d.instance.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// endTeaming ends LACP and announcements, once. The owner has ended.
-func (d *Datapath) endTeaming() error {
-	if d.lacp == nil {
-		return nil
-	}
-	d.announcer.close()
-	err := d.lacp.close()
-	d.lacp, d.announcer = nil, nil
-	return err
 }
 
 // State is what was last observed. It is not modified any more.

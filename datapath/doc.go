@@ -17,6 +17,17 @@
 // has. An attribute that somebody else changes stays so, and is shown, until
 // the port is configured again, comes anew, or Resync is called.
 //
+// An aggregate (a link aggregation group, a team) is a port without an
+// interface; its members are interfaces with port numbers of their own, by which
+// their frames are counted. What each member does package lag decides, as a part
+// of the model (aggregate.go). Beside the tables (teaming.go), the owner looks
+// at the members' carriers each 5 ms, since the kernel's events may come a second
+// late; the program looks for itself at each frame, so that this only lets its
+// second choice become the first. Two goroutines of the owner's work while it
+// is busy: one runs LACP (negotiate.go), whose PDUs must not wait, and keeps its
+// state in a file for the next instance; the other announces local addresses
+// that moved to another member (announce.go).
+//
 // It knows neither YANG nor gNMI, and does not keep the configuration: the
 // first Apply after Open brings all of it. It does keep a record of what the
 // kernel does not tell the next instance (record.go).

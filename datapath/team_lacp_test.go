@@ -242,3 +242,23 @@ func TestLACPLeaves(t *testing.T) {
 		t.Errorf("m2 %+v: want the partner to be told", m.LACP)
 	}
 }
+
+// TestLACPVanish takes a member's interface away and makes it anew: it takes
+// part again, with LACP at the new one.
+func TestLACPVanish(t *testing.T) {
+	p := newPair(t, 2)
+	p.a.apply(p.lacp(nil))
+	p.b.apply(p.lacp(nil))
+	p.up(t, members(2)...)
+	p.a.ns.Remove(t, "m1")
+	p.up(t, "m2")
+	p.a.wait("m1 is missed", func(i *spec.Interface) bool {
+		return !i.Present && i.Member.Reason == spec.MemberNotPresent && i.Oper == spec.OperNotPresent
+	}, "m1")
+	p.talk(t, 1)
+	p.a.ns.Veth(t, "m1", p.b.ns, "m1")
+	p.up(t, members(2)...)
+	p.talk(t, 2)
+	p.a.wants(t, "after a member came anew")
+	p.b.wants(t, "after a member came anew")
+}

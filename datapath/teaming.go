@@ -1,8 +1,10 @@
 package datapath
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -296,4 +298,39 @@ func (d *Datapath) rebalance(now time.Time) {
 func (a *aggregate) rebalances() bool {
 	return a.port.isSwitchPort() && a.port.cfg.Aggregate.Distribution == spec.Dynamic &&
 		a.port.cfg.Aggregate.RebalanceInterval > 0
+}
+
+// openTeaming lets LACP and announcements begin; they have nothing to do yet.
+func (d *Datapath) openTeaming(o Options) {
+	d.model.system = o.SystemID
+	if d.model.system.IsZero() {
+		d.model.system = madeAddress(d.record.boot, d.record.namespace)
+	}
+	d.lacp = newNegotiator(d.conn, lacpFileOf(d.record), d.log)
+	d.announcer = newAnnouncer(d.conn, d.objects, d.log, d.countAnnounced)
+}
+
+// madeAddress is a locally administered address that is the same for the same
+// texts.
+func madeAddress(texts ...string) spec.MAC {
+	h := fnv.New64a()
+	for _, t := range texts {
+		h.Write([]byte(t))
+	}
+	var m spec.MAC
+	sum := binary.BigEndian.AppendUint64(nil, h.Sum64())
+	copy(m[:], sum)
+	m[0] = m[0]&^1 | 2
+	return m
+}
+
+// endTeaming ends LACP and announcements, once. The owner has ended.
+func (d *Datapath) endTeaming() error {
+	if d.lacp == nil {
+		return nil
+	}
+	d.announcer.close()
+	err := d.lacp.close()
+	d.lacp, d.announcer = nil, nil
+	return err
 }

@@ -108,3 +108,47 @@ func (m *model) validateStatics(s *vswitch) error {
 	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
+
+// validateAggregates reports what is wrong with the aggregates that a change
+// concerns.
+func (m *model) validateAggregates() (errs []error) {
+	touched := slices.Clone(m.touched.aggregates.All())
+	slices.Sort(touched)
+	for _, name := range touched {
+		if a := m.aggregates[name]; a != nil {
+			errs = append(errs, m.validateAggregate(a)...)
+		}
+	}
+	return errs
+}
+
+func (m *model) validateAggregate(a *aggregate) (errs []error) {
+	members := slices.Sorted(maps.Keys(a.members))
+	if a.port == nil {
+		for _, name := range members {
+			errs = append(errs, &spec.Invalid{Port: name, Reason: fmt.Sprintf("%s is no aggregate that it could be a member of", a.name)})
+		}
+		return errs
+	}
+	if len(members) > spec.MaxMembers {
+		errs = append(errs, &spec.Invalid{Port: members[spec.MaxMembers], Full: true,
+			Reason: fmt.Sprintf("aggregate %s has %d members already", a.name, spec.MaxMembers)})
+	}
+	fail := func(format string, args ...any) {
+		errs = append(errs, &spec.Invalid{Port: a.name, Reason: fmt.Sprintf(format, args...)})
+	}
+	if d := m.byName[a.name]; d != nil {
+		fail("no aggregate can have the name of a network interface that exists (ifindex %d)", d.Index)
+	}
+	cfg := a.port.cfg
+	if primary := cfg.Aggregate.Primary; primary != "" && a.members[primary] == nil {
+		fail("primary member %s is no member", primary)
+	}
+	for _, name := range members {
+		d := m.byName[name]
+		if mtu := cfg.MTU; d != nil && mtu != 0 && (mtu < d.MinMTU || d.MaxMTU != 0 && mtu > d.MaxMTU) {
+			fail("mtu %d: member %s takes %d to %d", mtu, name, d.MinMTU, d.MaxMTU)
+		}
+	}
+	return errs
+}

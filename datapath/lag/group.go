@@ -89,6 +89,10 @@ type member struct {
 	link  link
 	speed uint32 // last known
 	fit   spec.MemberReason
+	// until is when frames are no longer taken in of a partner that is told to
+	// send none; zero: it is not told, or was long ago.
+	until time.Time
+	took  bool // LACP let frames be taken in when last looked at
 }
 
 // Configure takes over what is wanted; Advance draws what follows. A member
@@ -148,6 +152,7 @@ func (g *Group) Advance(now time.Time) {
 		m := g.members[name]
 		m.fit = m.link.fit(now, m.seen, &g.cfg.Aggregate)
 		m.Linked = m.fit == spec.MemberFine
+		m.linger(now)
 		g.judge(m)
 	}
 	g.mixed = g.mixes()
@@ -164,8 +169,10 @@ func (g *Group) Advance(now time.Time) {
 func (g *Group) Next() time.Time {
 	var next time.Time
 	for _, m := range g.members {
-		if due := m.link.due; !due.IsZero() && (next.IsZero() || due.Before(next)) {
-			next = due
+		for _, due := range []time.Time{m.link.due, m.until} {
+			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
 		}
 	}
 	return next

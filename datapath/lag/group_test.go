@@ -218,6 +218,23 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// TestLinger takes in for a while what a partner sends that is told to stop.
+func TestLinger(t *testing.T) {
+	g := made(config(spec.LACPManaged, 2, nil), nil)
+	off := with(good(10000), func(o *Observation) { o.LACP = Verdict{Reason: spec.MemberUnselected} })
+	one := "a=ACTIVE cd*256, b=STANDBY/UNSELECTED "
+	for _, s := range []step{
+		{10, "b", off, one + "c0", 10 + lingers},
+		{20, "", off, one + "c0", 10 + lingers},
+		{10 + lingers, "", off, one + "0", 0},
+		{time.Second, "b", good(10000), "a=ACTIVE cd*128, b=ACTIVE cd128", 0},
+		{2 * time.Second, "b", off, one + "c0", 2*time.Second + lingers},
+		{2*time.Second + 1, "b", dead(off), "a=ACTIVE cd*256, b=DOWN/NO_CARRIER 0", 0},
+	} {
+		s.run(t, g)
+	}
+}
+
 func TestActiveBackup(t *testing.T) {
 	on, off := good(10000), dead(good(10000))
 	a, b := "a=ACTIVE cd*256, b=STANDBY/STANDBY c0", "a=STANDBY/STANDBY c0, b=ACTIVE cd*256"

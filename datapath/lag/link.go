@@ -59,6 +59,23 @@ func (l *link) observe(now time.Time, carrier bool, upDelay, downDelay time.Dura
 	}
 }
 
+// lingers is how long frames are still taken in after LACP has ended that: the
+// partner hears of it only now, and what is on its way is not to be lost.
+const lingers = 200 * time.Millisecond
+
+// linger keeps the time until then.
+func (m *member) linger(now time.Time) {
+	switch {
+	case !m.Linked || m.seen.LACP.Collecting:
+		m.until = time.Time{}
+	case m.took:
+		m.until = now.Add(lingers)
+	case !now.Before(m.until):
+		m.until = time.Time{}
+	}
+	m.took = m.seen.LACP.Collecting
+}
+
 // mixes reports whether members that have a link differ in speed. Without a
 // protocol that is allowed; with LACP, that keeps the others out.
 func (g *Group) mixes() bool {

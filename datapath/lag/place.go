@@ -209,7 +209,7 @@ func waits(r spec.MemberReason) bool {
 // other end is more than one (switch-independent mode).
 func (g *Group) collects(m *member) bool {
 	if g.cfg.Mode == spec.LACPManaged {
-		return m.Linked && m.seen.LACP.Collecting
+		return m.Linked && (m.seen.LACP.Collecting || !m.until.IsZero())
 	}
 	return m.Linked || m.fit == spec.MemberUpDelay
 }
