@@ -39,7 +39,7 @@ type encoder struct {
 	scratch []byte
 	// duplicates is what each leaf tells of itself.
 	duplicates uint32
-	json    []byte
+	json       []byte
 }
 
 // leaf appends one leaf's Update as a field of the frame's Notification.
