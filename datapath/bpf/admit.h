@@ -132,7 +132,7 @@ __attribute__((noinline)) int admit(struct __sk_buff *skb, struct passage *p,
 		pin = lag_pin(t->distribution, dst, p->vlan, to);
 		slot = lag_slot(table, pin >> BUCKET_BITS, LAG_NO_MEMBER);
 	}
-	if (slot >= LAG_MEMBERS || t->member[slot].way.port != p->in_port)
+	if (slot >= LAG_MEMBERS || lag_at(t, slot)->way.port != p->in_port)
 		return DROP_LAG_DUPLICATE;
 	return DROP_NONE;
 }

@@ -57,10 +57,9 @@ static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
 	       now - flow->filled < refresh_after;
 }
 
-static inline void flow_fill(const struct flow_key *key, __u32 now,
+static inline void flow_fill(__u32 slot, const struct flow_key *key, __u32 now,
 			     __u32 in_port, const struct action *act)
 {
-	__u32 slot = flow_slot(key);
 	struct flow *flow = bpf_map_lookup_elem(&flow_cache, &slot);
 
 	if (!flow)

@@ -249,17 +249,17 @@ static inline enum drop_reason fdb_learn(struct vswitch *sw, __u32 number,
 	if (!(sw->flags & SWITCH_LEARNING) || !mac)
 		return DROP_NONE;
 	b = fdb_find(key, &way);
-	if (!b) {
+	if (unlikely(!b)) {
 		fdb_insert(number, key, port, now);
 		return DROP_NONE;
 	}
 	way &= FDB_WAYS - 1;
 	old = READ_ONCE(b->port[way]);
-	if (stays && old && (old & FDB_PORT_MASK) != port)
+	if (unlikely(stays) && old && (old & FDB_PORT_MASK) != port)
 		return DROP_ADDRESS_ELSEWHERE;
 	if (!old || old & FDB_STATIC)
 		return DROP_NONE;
-	if ((old & FDB_PORT_MASK) != port) {
+	if (unlikely((old & FDB_PORT_MASK) != port)) {
 		if (__sync_val_compare_and_swap(&b->port[way], old, port) != old)
 			return DROP_NONE;
 		__sync_fetch_and_add(&sw->moves, 1);

@@ -7,11 +7,12 @@
  * Copies go through the transmit queue of their device (bpf_clone_redirect),
  * also to a veth: there the kernel looks at the destination address anew.
  *
- * Maps read: flood, ports, lags. Maps written: counters.
+ * Maps read: flood, ports, lags, lag_tables. Maps written: counters, fdb.
  */
 #ifndef SIGNALBOX_FLOOD_H
 #define SIGNALBOX_FLOOD_H
 
+#include "admit.h"
 #include "counters.h"
 #include "maps.h"
 #include "output.h"
@@ -98,7 +99,7 @@ static inline void flood_port(struct flooding *x, __u32 port)
 	reason = egress(&p->frame, port, p->sw, p->vlan, p->port, &p->act);
 	p->act.way.flags &= ~OUT_PEER;
 	if (reason) {
-		p->act.way.port = 0;
+		set_way(&p->act.way, 0, 0, 0);
 		count_copy(port, CAST_UNICAST, 0, reason);
 		noted(p, TRACE_EGRESS, reason, port, p->vlan);
 	}
@@ -130,7 +131,7 @@ static long flood_step(__u32 step, struct flooding *x)
 }
 
 /*
- * flood_frame sends all copies of a frame but the last, which is left to the
+ * flood_frame notes who announces itself, and sends all copies of a frame but the last, which is left to the
  * caller as the frame's action.
  */
 __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage *p)
@@ -143,6 +144,8 @@ __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage 
 	set = bpf_map_lookup_elem(&flood, &p->fid);
 	if (!set)
 		return 0;
+	if (frame_dst(&p->frame) & MAC_GROUP && is_announcement(skb))
+		fdb_tells(fdb_key(frame_src(&p->frame), p->fid), p->port, p->now);
 	p->members = 0;
 	x.summary = READ_ONCE(set->summary);
 	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);

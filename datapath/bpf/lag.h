@@ -40,6 +40,16 @@ static inline struct way lag_way(const struct lag_member *m)
 	return u.way;
 }
 
+/*
+ * lag_at is a member of a table. The verifier forgets bounds over a spilled
+ * register: the mask, which the compiler must not see through, tells it again.
+ */
+static inline struct lag_member *lag_at(struct lag_table *t, __u64 slot)
+{
+	asm("" : "+r"(slot));
+	return &t->member[slot & (LAG_MEMBERS - 1)];
+}
+
 /* lag_live is 1 where frames may leave by a member now. */
 __attribute__((noinline)) int lag_live(__u32 table, __u32 slot)
 {
@@ -49,7 +59,7 @@ __attribute__((noinline)) int lag_live(__u32 table, __u32 slot)
 
 	if (!t || slot >= LAG_MEMBERS)
 		return 0;
-	m = &t->member[slot];
+	m = lag_at(t, slot);
 	way = lag_way(m);
 	if (!(way.flags & OUT_ACTIVE) ||
 	    !device_live(&m->device, READ_ONCE(globals.net), way.ifindex))
@@ -169,7 +179,7 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 			return DROP_EGRESS_DOWN;
 	}
 	if (slot < LAG_MEMBERS) {
-		struct lag_member *m = &t->member[slot];
+		struct lag_member *m = lag_at(t, slot);
 
 		*way = lag_way(m);
 		if (READ_ONCE(m->looked_at) == now && device_is_live(READ_ONCE(m->device)))
@@ -182,7 +192,7 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 	}
 	t = lag_table(act->table);
 	if (t)
-		*way = lag_way(&t->member[slot]);
+		*way = lag_way(lag_at(t, slot));
 	return DROP_NONE;
 }
 
@@ -212,18 +222,19 @@ static inline __u16 lag_layers(__u32 distribution)
 	return 0;
 }
 
-/* lag_resolve makes the action of an aggregate's port. */
-static inline void lag_resolve(const struct frame *f, __u32 number, __u16 vlan,
-			       __u32 from, struct action *act)
+/* lag_resolve fills in what is of an aggregate; the result is the way's flags. */
+static inline __u16 lag_resolve(const struct frame *f, __u32 number, __u16 vlan,
+				__u32 from, struct action *act)
 {
-	__u32 table = lag_current(number), distribution;
+	__u32 table = lag_current(number), distribution, bucket;
 	struct lag_table *t = lag_table(table);
 
-	distribution = t ? t->distribution : LAG_FREE;
-	act->way.flags = OUT_LAG | lag_layers(distribution);
-	act->table = table;
-	act->distribution = distribution;
-	act->bucket = lag_pin(distribution, frame_src(f), vlan, from) >> BUCKET_BITS;
+	if (!table || !t)
+		return 0;
+	distribution = t->distribution;
+	bucket = lag_pin(distribution, frame_src(f), vlan, from) >> BUCKET_BITS;
+	*(__u64 *)&act->table = table | bucket << 16 | distribution << 24;
+	return OUT_LAG | lag_layers(distribution);
 }
 
 #endif

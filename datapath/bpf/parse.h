@@ -36,6 +36,9 @@
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile typeof(x) *)&(x) = (v))
 
+/* What happens seldom must not take the registers of what happens always. */
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+
 #define TAG_PRESENT	0x10000
 
 enum cast {

@@ -21,6 +21,7 @@ struct passage {
 	struct frame frame;
 	struct flow_key key;
 	struct action act;	/* port 0: it goes nowhere */
+	__u32 slot;		/* in the cache */
 	__u32 now;		/* jiffies */
 	__u32 in_port;		/* where it is counted; 0: it came in at no port */
 	__u32 port;		/* the same, or of a member its aggregate */

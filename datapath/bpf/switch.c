@@ -22,7 +22,6 @@
 #include "maps.h"
 #include "parse.h"
 #include "passage.h"
-#include "trace.h"
 #include "counters.h"
 #include "device.h"
 #include "vlan.h"
@@ -46,13 +45,6 @@ const volatile struct {
 	enum fid_flags fid_flags;
 	enum fdb_event_kind fdb_event_kind;
 	struct fdb_event fdb_event;
-	enum trace_stage trace_stage;
-	enum trace_verdict trace_verdict;
-	enum trace_detail trace_detail;
-	enum trace_step_flags trace_step_flags;
-	enum trace_session_flags trace_session_flags;
-	struct trace_head trace_head;
-	struct trace_step trace_step;
 } shared_types;
 
 /* port_number is the port of an interface, or 0. */
@@ -101,7 +93,7 @@ static inline enum drop_reason port_in(struct __sk_buff *skb, struct passage *p,
 		return DROP_PORT_DOWN;
 	*how = port_how(*port);
 	p->port = p->in_port;
-	if (!(how->flags & PORT_MEMBER))
+	if (!unlikely(how->flags & PORT_MEMBER))
 		return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_PORT_DOWN;
 	p->to_host = is_slow_protocol(skb, &p->frame);
 	if (p->to_host)
@@ -116,26 +108,6 @@ static inline enum drop_reason port_in(struct __sk_buff *skb, struct passage *p,
 	return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_LAG_INACTIVE;
 }
 
-/* learn notes where the source is, unless it may not be there. */
-static inline enum drop_reason learn(struct __sk_buff *skb, struct passage *p,
-				     struct vswitch *sw, __u16 flags)
-{
-	__u64 mac = frame_src(&p->frame);
-	enum drop_reason reason;
-
-	if (tracing) {
-		reason = trace_learn(p, sw->flags & SWITCH_LEARNING,
-				     flags & PORT_NO_TEAMING);
-		if (explaining)
-			return reason;
-	}
-	reason = fdb_learn(sw, p->sw, mac, p->fid, p->port,
-			   flags & PORT_NO_TEAMING, p->now);
-	if (!reason && frame_dst(&p->frame) & MAC_GROUP && is_announcement(skb))
-		fdb_tells(fdb_key(mac, p->fid), p->port, p->now);
-	return reason;
-}
-
 /* forward takes a frame of a port through the stages. */
 static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 {
@@ -144,50 +116,47 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 	struct port *port;
 	struct vswitch *sw;
 	enum drop_reason reason;
-	__u32 at, to;
+	__u32 at, to, fid;
+	__u16 vlan;
 
 	reason = port_in(skb, p, &port, &how);
-	if (reason || p->to_host)
-		return noted(p, TRACE_INGRESS, reason, p->in_port, 0);
-	p->sw = how.sw;
+	if (unlikely(reason || p->to_host))
+		return reason;
 	at = how.sw;
 	sw = bpf_map_lookup_elem(&switches, &at);
 	if (!sw || !(sw->flags & SWITCH_ENABLED))
-		return noted(p, TRACE_INGRESS, DROP_SWITCH_DISABLED, p->in_port, 0);
-	noted(p, TRACE_INGRESS, DROP_NONE, p->in_port, 0);
-	note(p, TRACE_CACHE, TRACE_PASS, DROP_NONE, 0, 0, false, TRACE_MISS);
-	reason = noted(p, TRACE_GUARD, guards(f), 0, 0);
+		return DROP_SWITCH_DISABLED;
+	reason = guards(f);
 	if (reason)
 		return reason;
-	reason = vlan_classify(f, port, how, &p->vlan);
-	if (!reason)
-		reason = vlan_fid(how.sw, p->vlan, &p->fid);
-	if (noted(p, TRACE_VLAN, reason, 0, p->vlan))
+	reason = vlan_classify(f, port, how, &vlan);
+	if (reason)
 		return reason;
-	if (how.flags & PORT_AGGREGATE) {
-		reason = noted(p, TRACE_ADMIT, admit(skb, p, port->lag),
-			       p->in_port, p->vlan);
+	reason = vlan_fid(how.sw, vlan, &fid);
+	if (reason)
+		return reason;
+	p->sw = how.sw;
+	p->vlan = vlan;
+	p->fid = fid;
+	if (unlikely(how.flags & PORT_AGGREGATE)) {
+		reason = admit(skb, p, port->lag);
 		if (reason)
 			return reason;
 	}
-	reason = learn(skb, p, sw, how.flags);
+	reason = fdb_learn(sw, how.sw, frame_src(f), fid, p->port,
+			   how.flags & PORT_NO_TEAMING, p->now);
 	if (reason)
 		return reason;
 
-	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), p->fid);
+	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), fid);
 	p->to_all = !to;
-	note(p, TRACE_LOOKUP,
-	     to == p->port ? TRACE_DROPPED : to ? TRACE_PASS : TRACE_FLOODED,
-	     to == p->port ? DROP_LOOPBACK : DROP_NONE, to, p->vlan, false,
-	     to ? TRACE_KNOWN : frame_dst(f) & MAC_GROUP ? TRACE_GROUP : TRACE_UNKNOWN);
-	if (p->to_all)
+	if (!to)
 		return DROP_NONE;
 	if (to == p->port)
 		return DROP_LOOPBACK;
-	p->out = egress(f, to, p->sw, p->vlan, p->port, &p->act);
-	noted_out(p, TRACE_EGRESS, p->out, to, p->act.tag, false);
+	p->out = egress(f, to, how.sw, vlan, p->port, &p->act);
 	if (!p->out)
-		flow_fill(&p->key, p->now, p->in_port, &p->act);
+		flow_fill(p->slot, &p->key, p->now, p->in_port, &p->act);
 	return DROP_NONE;
 }
 
@@ -197,132 +166,66 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 	if (!p)
 		return 0;
 	p->in_port = port_number(p->frame.ifindex);
-	if (!p->in_port)
-		return 0;
-	if (tracing)
-		trace_begin(skb, p, p->in_port);
-	p->in = forward(skb, p);
+	if (p->in_port)
+		p->in = forward(skb, p);
 	return 0;
-}
-
-/* finish tells of a frame that is traced; way is how it leaves, if it does. */
-static inline void finish(struct __sk_buff *skb, struct passage *p, bool to_host,
-			  enum drop_reason in, enum drop_reason out, __u32 port)
-{
-	enum trace_verdict verdict = TRACE_FORWARDED;
-
-	if (!p->traced)
-		return;
-	if (in)
-		verdict = TRACE_DROPPED;
-	else if (to_host)
-		verdict = TRACE_PUNTED;
-	else if (p->to_all)
-		verdict = TRACE_FLOODED;
-	else if (out)
-		verdict = TRACE_DROPPED;
-	trace_end(skb, p, verdict | (in ? in : out) << 8, p->to_all ? 0 : port);
 }
 
 /*
  * leave is the one exit: the frame is counted where it came in, and where it
- * goes out or fails to. p is read where it is traced only.
+ * goes out or fails to.
  */
-static inline int leave(struct __sk_buff *skb, struct passage *p, __u32 octets,
+static inline int leave(struct __sk_buff *skb, struct frame *f, __u32 octets,
 			enum cast cast, __u32 in_port, enum drop_reason in,
 			const struct action *act, enum drop_reason out,
-			bool to_host, const bool traced)
+			bool to_host, __u32 now)
 {
-	struct frame *f = &p->frame;
 	struct way way;
 
 	if (!in_port)
 		return TCX_NEXT;
 	count_in(in_port, cast, octets, in);
-	if (traced && (to_host || in || !act->way.port))
-		finish(skb, p, to_host, in, out, 0);
-	if (to_host)
+	if (unlikely(to_host))
 		return TCX_NEXT;
 	way = act->way;
 	if (in || !way.port)
 		return TCX_DROP;
-	if (!out && way.flags & OUT_LAG) {
-		out = lag_choose(skb, f, act, p->now, &way);
-		if (traced)
-			noted_out(p, TRACE_LAG, out, way.port, act->tag, false);
-	}
+	if (!out && way.flags & OUT_LAG)
+		out = lag_choose(skb, f, act, now, &way);
 	if (!out)
 		out = prepare(skb, f, act, way.ifindex);
 	count_out(way.port, cast, f->octets + f->tag_octets, out);
-	if (traced) {
-		noted_out(p, TRACE_OUTPUT, out, way.port, act->tag, true);
-		finish(skb, p, false, in, out, way.port);
-	}
 	return out ? TCX_DROP : send(way);
 }
 
-/* trace_known begins to trace a frame of a flow that the cache knows. */
-static inline void trace_known(struct __sk_buff *skb, struct passage *p,
-			       const struct flow *flow)
-{
-	__u32 out = flow->action.way.port;
-
-	p->to_all = false;
-	trace_begin(skb, p, flow->in_port |
-		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16));
-	noted(p, TRACE_INGRESS, DROP_NONE, flow->in_port, 0);
-	note(p, TRACE_CACHE, TRACE_PASS, DROP_NONE, out, 0, false, TRACE_HIT);
-}
-
-/* take_in takes a frame through the switch. */
-static inline int take_in(struct __sk_buff *skb, const bool traced)
+SEC("tcx/ingress")
+int switch_ingress(struct __sk_buff *skb)
 {
 	struct flow *flow;
 	struct passage p;
-	__u32 octets, slot;
+	__u32 octets;
 
 	parse(skb, &p.frame);
-	if (traced && explaining)
-		explain_frame(skb, &p.frame);
 	octets = p.frame.octets + p.frame.tag_octets;
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
-	slot = flow_slot(&p.key);
-	flow = bpf_map_lookup_elem(&flow_cache, &slot);
-	if (flow && flow_hit(flow, &p.key, p.now)) {
-		if (traced)
-			trace_known(skb, &p, flow);
-		return leave(skb, &p, octets, CAST_UNICAST, flow->in_port,
-			     DROP_NONE, &flow->action, DROP_NONE, false, traced);
-	}
+	p.slot = flow_slot(&p.key);
+	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
+	if (flow && flow_hit(flow, &p.key, p.now))
+		return leave(skb, &p.frame, octets, CAST_UNICAST, flow->in_port,
+			     DROP_NONE, &flow->action, DROP_NONE, false, p.now);
 
 	p.in_port = 0;
 	p.in = DROP_NONE;
 	p.out = DROP_NONE;
 	p.to_host = false;
 	p.to_all = false;
-	p.act.way.port = 0;
-	p.act.way.flags = 0;
-	if (traced)
-		p.traced = 0;
+	set_way(&p.act.way, 0, 0, 0);
 	resolve(skb, &p);
-	if (p.to_all)
+	if (unlikely(p.to_all))
 		flood_frame(skb, &p);
-	return leave(skb, &p, octets, frame_cast(&p.frame), p.in_port,
-		     p.in, &p.act, p.out, p.to_host, traced);
-}
-
-SEC("tcx/ingress")
-int switch_ingress(struct __sk_buff *skb)
-{
-	return take_in(skb, false);
-}
-
-/* switch_traced is the same while somebody traces, and what explains a frame. */
-SEC("tcx/ingress")
-int switch_traced(struct __sk_buff *skb)
-{
-	return take_in(skb, true);
+	return leave(skb, &p.frame, octets, frame_cast(&p.frame), p.in_port,
+		     p.in, &p.act, p.out, p.to_host, p.now);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */
