@@ -171,7 +171,7 @@ func (s *Store) rollBack(ctx context.Context, now time.Time, by string) error {
 		return &openconfig.Error{Kind: openconfig.Internal, Reason: fmt.Sprintf("commit %q: roll back: %s", s.pending.id, err), Err: err}
 	}
 	diff := editor.Difference()
-	return s.commit(ctx, editor, &diff, transaction{at: now, by: by, confirmID: s.pending.id})
+	return s.commit(ctx, editor, &diff, transaction{at: now, by: by, confirmID: s.pending.id, restores: true})
 }
 
 // watch takes a commit as the one that waits, nil for none, and begins to wait

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/server/config/journal"
+	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
@@ -20,12 +21,28 @@ type Device interface {
 	Apply(context.Context, spec.Change) error
 }
 
+// Sessions carries out trace sessions.
+type Sessions interface {
+	// Check refuses what Apply would refuse. It changes nothing.
+	Check(context.Context, openconfig.Sessions) error
+	// Apply makes the change, all of it or nothing.
+	Apply(context.Context, openconfig.Sessions) error
+	// Load takes what was configured before the element started. What cannot be
+	// is told in the session's state.
+	Load(context.Context, openconfig.Sessions)
+}
+
 // Options are what a Store needs.
 type Options struct {
 	// Dir is the folder of its files; it is created where it is missing.
 	Dir    string
 	Device Device
-	Log    *slog.Logger
+	// Sessions is nil where nothing is traced.
+	Sessions Sessions
+	// Applied is told of each configuration that the device has from now on,
+	// before Committed is. It must not call the Store. nil is allowed.
+	Applied func(*openconfig.Config)
+	Log     *slog.Logger
 	// Unlock gives up the folder where the caller has locked it already
 	// (journal.Dir.Lock): the Store then does so when it is closed, or when it
 	// cannot be opened. nil lets Open lock it.

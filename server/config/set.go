@@ -107,6 +107,8 @@ type transaction struct {
 	// confirmID is the client's id of the confirmed commit that it begins or
 	// takes back, "" where it does neither.
 	confirmID string
+	// restores says that it goes back to what was configured before.
+	restores bool
 }
 
 // commit validates, applies, persists and publishes a candidate.
@@ -118,17 +120,23 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	if err != nil {
 		return err
 	}
-	if err := s.apply(ctx, change); err != nil {
+	traced := next.Sessions(s.config)
+	if !t.restores {
+		if err := next.CheckSessions(traced); err != nil {
+			return err
+		}
+	}
+	if err := s.apply(ctx, change, traced); err != nil {
 		return err
 	}
 	if err := s.persist(diff, t.pending, t.at, t.by); err != nil {
-		return errors.Join(err, s.revert(ctx, change))
+		return errors.Join(err, s.revert(ctx, change), s.applySessions(ctx, s.config.Sessions(next)))
 	}
 	if !diff.Empty() {
 		s.history.add(past{id: s.journal.Seq(), at: t.at, by: t.by, back: s.schema.Inverse(s.Running(), diff)})
 		s.changed = t.at
 	}
-	s.config = next
+	s.use(next)
 	s.running.Store(editor.Tree())
 	s.watch(t.pending)
 	s.tellStatus()
@@ -168,18 +176,42 @@ func (s *Store) makeRoom() error {
 	return diskError(err)
 }
 
-// apply gives the device a change.
-func (s *Store) apply(ctx context.Context, change spec.Change) error {
-	if change.Empty() {
-		return nil
+// apply gives the device a change, and then the trace sessions: they may name
+// a port that comes with it.
+func (s *Store) apply(ctx context.Context, change spec.Change, traced openconfig.Sessions) error {
+	if s.options.Sessions != nil && len(traced) > 0 {
+		if err := s.options.Sessions.Check(ctx, traced); err != nil {
+			return err
+		}
 	}
-	if err := s.options.Device.Check(ctx, change); err != nil {
-		return openconfig.FromDevice(err)
+	if !change.Empty() {
+		if err := s.options.Device.Check(ctx, change); err != nil {
+			return openconfig.FromDevice(err)
+		}
+		if err := s.options.Device.Apply(ctx, change); err != nil {
+			return openconfig.FromDevice(err)
+		}
 	}
-	if err := s.options.Device.Apply(ctx, change); err != nil {
-		return openconfig.FromDevice(err)
+	if err := s.applySessions(ctx, traced); err != nil {
+		return errors.Join(err, s.revert(ctx, change))
 	}
 	return nil
+}
+
+func (s *Store) applySessions(ctx context.Context, traced openconfig.Sessions) error {
+	if s.options.Sessions == nil || len(traced) == 0 {
+		return nil
+	}
+	return s.options.Sessions.Apply(ctx, traced)
+}
+
+// use makes a configuration, which the device has, the one of the next
+// transaction.
+func (s *Store) use(next *openconfig.Config) {
+	s.config = next
+	if s.options.Applied != nil {
+		s.options.Applied(next)
+	}
 }
 
 // persist makes a difference durable, with what waits for confirmation after

@@ -197,6 +197,10 @@ func (s *Store) applySaved(ctx context.Context, loaded *saved) error {
 	if err := s.options.Device.Apply(ctx, loaded.change); err != nil {
 		return fmt.Errorf("saved configuration: %w", openconfig.FromDevice(err))
 	}
+	s.use(s.config)
+	if s.options.Sessions != nil {
+		s.options.Sessions.Load(ctx, s.config.Sessions(openconfig.NewConfig()))
+	}
 	s.tell(s.defaults.commit(s.changed, &loaded.difference))
 	return nil
 }

@@ -27,11 +27,12 @@ type Config struct {
 	device   *oc.Device
 	index    *index
 	switches map[string]*spec.Switch // by name, as they were decoded
+	sessions Sessions                // of traces, by id, as they were decoded
 }
 
 // NewConfig is the configuration of nothing.
 func NewConfig() *Config {
-	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}}
+	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}, sessions: Sessions{}}
 }
 
 // Next validates what a transaction touches, and translates it for the
@@ -39,9 +40,9 @@ func NewConfig() *Config {
 // be modified any more. An error joins an *Error for each thing that is wrong.
 func (c *Config) Next(d *oc.Device, touched Touched) (*Config, spec.Change, error) {
 	touched.complete(c.device, d)
-	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches}
+	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches, sessions: c.sessions}
 	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
-	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change))
+	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched))
 	if err != nil {
 		return nil, spec.Change{}, once(err)
 	}

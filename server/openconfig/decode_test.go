@@ -35,6 +35,9 @@ func touchAll(d *oc.Device) Touched {
 	for name := range lacpInterfaces(d) {
 		t.lacp[name] = struct{}{}
 	}
+	for id := range sessions(d) {
+		t.sessions[id] = struct{}{}
+	}
 	return t
 }
 

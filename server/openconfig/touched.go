@@ -16,6 +16,8 @@ type Touched struct {
 	// lacp are entries of /lacp/interfaces, by aggregate; "" is what holds for
 	// all aggregates.
 	lacp map[string]struct{}
+	// sessions are trace sessions, by id.
+	sessions map[string]struct{}
 }
 
 // parts are the entries that were touched within a network instance.
@@ -27,7 +29,7 @@ type parts struct {
 
 // NewTouched is an empty set.
 func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}}
+	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}}
 }
 
 // Add notes the path of a leaf or list entry that was set or deleted, with
@@ -47,6 +49,8 @@ func (t Touched) Add(path schema.Path) {
 		t.instance(path.Keys[0]).statics[key] = struct{}{}
 	case ocpath.LacpInterfacesInterface, ocpath.LacpInterfacesInterfaceMembersMember:
 		t.lacp[path.Keys[0]] = struct{}{}
+	case ocpath.TracesSessionsSession:
+		t.sessions[path.Keys[0]] = struct{}{}
 	case ocpath.Root:
 		if path.Node == ocpath.LacpConfigSystemPriority {
 			t.lacp[""] = struct{}{}
