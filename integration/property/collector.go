@@ -118,10 +118,10 @@ func (s *collector) touch(leaf string) {
 	}
 }
 
-// configured reports a leaf of the configuration, key leaves left out.
+// configured reports a leaf of the configuration, key leaves left out: a leaf
+// has no keys, so that the last slash is before its name.
 func configured(leaf string) bool {
-	p := parse(leaf)
-	return len(p) > 1 && p[len(p)-2].name == "config"
+	return strings.HasSuffix(leaf[:strings.LastIndexByte(leaf, '/')], "/config")
 }
 
 // until waits until what the collector holds satisfies a condition. The

@@ -119,7 +119,11 @@ func matches(pattern, p path) bool {
 func (t tree) entries(list string) []path {
 	var all []path
 	want := parse(list)
+	suffix := "/config/" + want[len(want)-1].keys[0].name
 	for leaf := range t {
+		if !strings.HasSuffix(leaf, suffix) {
+			continue
+		}
 		q := parse(leaf)
 		if len(q) == len(want)+2 && mirror(q) && q[len(q)-1].name == q[len(want)-1].keys[0].name && matches(want, q[:len(want)]) {
 			all = append(all, q[:len(want)])

@@ -31,10 +31,17 @@ func (p path) String() string {
 		b.WriteByte('/')
 		b.WriteString(s.name)
 		for _, k := range s.keys {
-			b.WriteString("[" + k.name + "=" + strings.NewReplacer(`\`, `\\`, `]`, `\]`).Replace(k.value) + "]")
+			b.WriteString("[" + k.name + "=" + escape(k.value) + "]")
 		}
 	}
 	return b.String()
+}
+
+func escape(value string) string {
+	if !strings.ContainsAny(value, `\]`) {
+		return value
+	}
+	return strings.NewReplacer(`\`, `\\`, `]`, `\]`).Replace(value)
 }
 
 // parse reads what String writes, and panics where a test's own text is wrong.

@@ -260,16 +260,9 @@ func (r *run) told(before tree) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), soon)
 	defer cancel()
-	want := r.model.seen(r.dice.models)
-	was := before.seen(r.dice.models)
+	want, was := r.model.seen(r.dice.models).configured(), before.seen(r.dice.models)
 	r.ok(r.collector.until(ctx, func(have tree) string {
-		own := tree{}
-		for leaf, value := range have {
-			if configured(leaf) {
-				own[leaf] = value
-			}
-		}
-		return difference(want.configured(), own)
+		return difference(want, have.configured())
 	}))
 	touched, idle := r.collector.take()
 	for leaf := range touched {
