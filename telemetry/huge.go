@@ -31,8 +31,8 @@ func newTable(src *source, limit int) table {
 // eachReads tells the members of the views that get a sample to read by
 // themselves. The caller holds mu.
 func (s *sampler) eachReads(by newcomer) {
-	if s.look {
-		return
+	if s.look && by.view == nil {
+		return // what is there is told once
 	}
 	for _, v := range s.views {
 		for f := range v.members {

@@ -433,3 +433,41 @@ func TestG29_RowGoesDuringTheRead(t *testing.T) {
 		}
 	})
 }
+
+// Views that differ share the encoding of what they have in common.
+func TestG37_UnlikeViewsShareEncodings(t *testing.T) {
+	for _, enc := range []gpb.Encoding{gpb.Encoding_PROTO, gpb.Encoding_JSON_IETF} {
+		bubble(t, func(t *testing.T) {
+			e, counters := withCounters(t)
+			ask := func(target, path string) *client {
+				req := stream(t, sampled(t, path, time.Second))
+				req.GetSubscribe().Encoding = enc
+				req.GetSubscribe().Prefix = &gpb.Path{Target: target}
+				return subscribe(t, e, req)
+			}
+			all, named := ask("", "/interfaces/interface/state/counters"), ask("box", "/interfaces/interface/state/counters")
+			part := ask("", "/interfaces/interface/state/counters/out-octets")
+			for _, c := range []*client{all, named, part} {
+				c.synced(1)
+			}
+			counters.put("eth0", schema.UintValue(300), schema.UintValue(400))
+			counters.put("eth1", schema.UintValue(5), schema.Value{})
+			time.Sleep(time.Second)
+			synctest.Wait()
+			quote := func(s string) string {
+				if enc == gpb.Encoding_PROTO {
+					return s
+				}
+				return `"` + s + `"`
+			}
+			const eth1In = "/interfaces/interface[name=eth1]/state/counters/in-octets="
+			want := []string{eth0In + "=" + quote("300"), eth0Out + "=" + quote("400"), eth1In + quote("5")}
+			all.expect(want...)
+			named.expect(want...)
+			part.expect(eth0Out + "=" + quote("400"))
+			if s := e.samplers.all[clock{e.sources[0], time.Second, false}]; len(s.views) != 3 {
+				t.Errorf("%d views, want 3", len(s.views))
+			}
+		})
+	}
+}

@@ -324,6 +324,8 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 		return err
 	}
 	less := s.table.sweep()
+	s.table.share(s.views)
+	defer s.table.unshare()
 	frames := make(map[*view]packet, len(s.views))
 	for _, v := range s.views {
 		if by.wants(v) {

@@ -24,6 +24,9 @@ type table struct {
 	good  uint64    // the last read that succeeded
 	blank bool      // which rows were there before is not known
 	key   []byte    // scratch
+	// shared are the leaves of the last read, encoded for several views; nil
+	// for an encoding that at most one view has.
+	shared [schema.NumEncodings]*encoded
 }
 
 // row is one row of a source.
@@ -32,6 +35,7 @@ type row struct {
 	values  []schema.Value
 	changed []uint64 // the read in which each value was new
 	seen    uint64   // the last read that had the row
+	place   int      // in the order of that read
 }
 
 func (s *source) name() string {
@@ -103,7 +107,7 @@ func (t *table) take(keys []string, values []schema.Value) error {
 			r.values[i], r.changed[i] = v, t.count
 		}
 	}
-	r.seen = t.count
+	r.seen, r.place = t.count, len(t.order)
 	t.order = append(t.order, r)
 	return nil
 }
@@ -233,6 +237,7 @@ func (t *table) frames(v *view, changes bool) packet {
 	var out packet
 	now := t.at.UnixNano()
 	enc, frame := encoder{form: v.form}, v.frame()
+	shared := t.shared[v.enc]
 	for _, r := range t.asked(v) {
 		if !v.pattern.Touches(r.id.path(t.src.list)) {
 			continue
@@ -240,6 +245,10 @@ func (t *table) frames(v *view, changes bool) packet {
 		for _, i := range v.cols {
 			leaf := t.src.leaves[i]
 			if !r.values[i].Valid() || changes && r.changed[i] <= t.since || !v.pattern.Match(leaf, r.id.keys) {
+				continue
+			}
+			if shared != nil {
+				frame.SetBuffer(append(frame.Buffer(), shared.leaf(r, i)...))
 				continue
 			}
 			enc.leaf(&frame, r.id, ocpath.Get(leaf), r.values[i])
