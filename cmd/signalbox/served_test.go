@@ -24,6 +24,7 @@ import (
 	"github.com/signalbox/signalbox/integration/topology"
 	"github.com/signalbox/signalbox/integration/traffic"
 	"github.com/signalbox/signalbox/server"
+	"github.com/signalbox/signalbox/server/dialout"
 )
 
 // bound is within which things must have happened, on a busy machine too.
@@ -71,6 +72,7 @@ func (r *running) start(stateDir string) {
 	err := r.ns.Do(func() (err error) {
 		s, err = server.Listen(server.Options{
 			StateDir: stateDir, Transport: server.Transport{Listen: "127.0.0.1:0"}, Version: "test", Log: log,
+			DialOut: dialout.Options{Collectors: []string{"127.0.0.1:1"}, Target: "sw1", Insecure: true}, // nobody is there
 		})
 		if err == nil {
 			d, err = datapath.Open(r.t.Context(), datapath.Options{Log: log})
