@@ -67,7 +67,7 @@ __attribute__((noinline)) int flood_member(struct __sk_buff *skb, struct passage
 	reason = lag_choose(skb, &p->frame, &p->act, p->now, &way);
 	way.flags &= ~OUT_PEER;
 	p->act.way = way;
-	return noted_out(p, TRACE_LAG, reason, way.port, p->act.tag, false);
+	return noted_out(tracing, p, TRACE_LAG, reason, way.port, p->act.tag, false);
 }
 
 /* flood_copy sends a copy to the port that was found last. */
@@ -81,7 +81,7 @@ static inline void flood_copy(struct __sk_buff *skb, struct passage *p)
 		reason = prepare(skb, &p->frame, &p->act, p->act.way.ifindex);
 	if (!reason && !explaining && bpf_clone_redirect(skb, p->act.way.ifindex, 0))
 		reason = DROP_TRANSMIT;
-	noted_out(p, TRACE_OUTPUT, reason, p->act.way.port, p->act.tag, true);
+	noted_out(tracing, p, TRACE_OUTPUT, reason, p->act.way.port, p->act.tag, true);
 	count_copy(p->act.way.port, frame_cast(&p->frame),
 		   p->frame.octets + p->frame.tag_octets, reason);
 }
@@ -101,7 +101,7 @@ static inline void flood_port(struct flooding *x, __u32 port)
 	if (reason) {
 		set_way(&p->act.way, 0, 0, 0);
 		count_copy(port, CAST_UNICAST, 0, reason);
-		noted(p, TRACE_EGRESS, reason, port, p->vlan);
+		noted(tracing, p, TRACE_EGRESS, reason, port, p->vlan);
 	}
 }
 
@@ -144,14 +144,14 @@ __attribute__((noinline)) int flood_frame(struct __sk_buff *skb, struct passage 
 	set = bpf_map_lookup_elem(&flood, &p->fid);
 	if (!set)
 		return 0;
-	if (frame_dst(&p->frame) & MAC_GROUP && is_announcement(skb))
+	if (!explaining && frame_dst(&p->frame) & MAC_GROUP && is_announcement(skb))
 		fdb_tells(fdb_key(frame_src(&p->frame), p->fid), p->port, p->now);
 	p->members = 0;
 	x.summary = READ_ONCE(set->summary);
 	bpf_loop(MAX_PORTS + PORT_WORDS, flood_step, &x, 0);
 	if (!p->members)
 		p->in = DROP_EMPTY_PORT_LIST;
-	note(p, TRACE_FLOOD, p->in ? TRACE_DROPPED : TRACE_FLOODED, p->in, 0,
+	note(tracing, p, TRACE_FLOOD, p->in ? TRACE_DROPPED : TRACE_FLOODED, p->in, 0,
 	     p->vlan, false, p->members);
 	if (p->act.way.flags & OUT_LAG)
 		p->out = flood_member(skb, p);

@@ -22,6 +22,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "passage.h"
+#include "trace.h"
 #include "counters.h"
 #include "device.h"
 #include "vlan.h"
@@ -45,6 +46,13 @@ const volatile struct {
 	enum fid_flags fid_flags;
 	enum fdb_event_kind fdb_event_kind;
 	struct fdb_event fdb_event;
+	enum trace_stage trace_stage;
+	enum trace_verdict trace_verdict;
+	enum trace_detail trace_detail;
+	enum trace_step_flags trace_step_flags;
+	enum trace_session_flags trace_session_flags;
+	struct trace_head trace_head;
+	struct trace_step trace_step;
 } shared_types;
 
 /* port_number is the port of an interface, or 0. */
@@ -108,8 +116,29 @@ static inline enum drop_reason port_in(struct __sk_buff *skb, struct passage *p,
 	return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_LAG_INACTIVE;
 }
 
+/*
+ * learn notes where the source is, unless it may not be there. What explains a
+ * frame learns nothing.
+ */
+static inline enum drop_reason learn(struct passage *p, struct vswitch *sw,
+				     __u32 number, __u32 fid, __u16 flags,
+				     const bool traced)
+{
+	enum drop_reason reason;
+
+	if (traced) {
+		reason = trace_learn(p, sw->flags & SWITCH_LEARNING,
+				     flags & PORT_NO_TEAMING);
+		if (explaining)
+			return reason;
+	}
+	return fdb_learn(sw, number, frame_src(&p->frame), fid, p->port,
+			 flags & PORT_NO_TEAMING, p->now);
+}
+
 /* forward takes a frame of a port through the stages. */
-static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
+static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p,
+				       const bool traced)
 {
 	const struct frame *f = &p->frame;
 	struct port_how how;
@@ -121,40 +150,49 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p)
 
 	reason = port_in(skb, p, &port, &how);
 	if (unlikely(reason || p->to_host))
-		return reason;
+		return noted(traced, p, TRACE_INGRESS, reason, p->in_port, 0);
 	at = how.sw;
 	sw = bpf_map_lookup_elem(&switches, &at);
 	if (!sw || !(sw->flags & SWITCH_ENABLED))
-		return DROP_SWITCH_DISABLED;
-	reason = guards(f);
+		return noted(traced, p, TRACE_INGRESS, DROP_SWITCH_DISABLED, p->in_port, 0);
+	noted(traced, p, TRACE_INGRESS, DROP_NONE, p->in_port, 0);
+	note(traced, p, TRACE_CACHE, TRACE_PASS, DROP_NONE, 0, 0, false, TRACE_MISS);
+	reason = noted(traced, p, TRACE_GUARD, guards(f), 0, 0);
 	if (reason)
 		return reason;
 	reason = vlan_classify(f, port, how, &vlan);
 	if (reason)
-		return reason;
-	reason = vlan_fid(how.sw, vlan, &fid);
+		return noted(traced, p, TRACE_VLAN, reason, 0, vlan);
+	if (traced)
+		fid = 0;
+	reason = noted(traced, p, TRACE_VLAN, vlan_fid(how.sw, vlan, &fid), 0, vlan);
 	if (reason)
 		return reason;
 	p->sw = how.sw;
 	p->vlan = vlan;
 	p->fid = fid;
 	if (unlikely(how.flags & PORT_AGGREGATE)) {
-		reason = admit(skb, p, port->lag);
+		reason = noted(traced, p, TRACE_ADMIT, admit(skb, p, port->lag),
+			       p->in_port, vlan);
 		if (reason)
 			return reason;
 	}
-	reason = fdb_learn(sw, how.sw, frame_src(f), fid, p->port,
-			   how.flags & PORT_NO_TEAMING, p->now);
+	reason = learn(p, sw, how.sw, fid, how.flags, traced);
 	if (reason)
 		return reason;
 
 	to = frame_dst(f) & MAC_GROUP ? 0 : fdb_port(frame_dst(f), fid);
 	p->to_all = !to;
+	note(traced, p, TRACE_LOOKUP,
+	     to == p->port ? TRACE_DROPPED : to ? TRACE_PASS : TRACE_FLOODED,
+	     to == p->port ? DROP_LOOPBACK : DROP_NONE, to, vlan, false,
+	     to ? TRACE_KNOWN : frame_dst(f) & MAC_GROUP ? TRACE_GROUP : TRACE_UNKNOWN);
 	if (!to)
 		return DROP_NONE;
 	if (to == p->port)
 		return DROP_LOOPBACK;
 	p->out = egress(f, to, how.sw, vlan, p->port, &p->act);
+	noted_out(traced, p, TRACE_EGRESS, p->out, to, p->out ? 0 : p->act.tag, false);
 	if (!p->out)
 		flow_fill(p->slot, &p->key, p->now, p->in_port, &p->act);
 	return DROP_NONE;
@@ -167,53 +205,113 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 		return 0;
 	p->in_port = port_number(p->frame.ifindex);
 	if (p->in_port)
-		p->in = forward(skb, p);
+		p->in = forward(skb, p, false);
 	return 0;
+}
+
+/* resolve_traced is the same where somebody traces. */
+__attribute__((noinline)) int resolve_traced(struct __sk_buff *skb, struct passage *p)
+{
+	if (!p)
+		return 0;
+	p->in_port = port_number(p->frame.ifindex);
+	if (!p->in_port)
+		return 0;
+	trace_begin(skb, p, p->in_port);
+	p->in = forward(skb, p, true);
+	return 0;
+}
+
+/* finish tells of a frame that is traced; way is how it leaves, if it does. */
+static inline void finish(struct __sk_buff *skb, struct passage *p, bool to_host,
+			  enum drop_reason in, enum drop_reason out, __u32 port)
+{
+	enum trace_verdict verdict = TRACE_FORWARDED;
+
+	if (!p->traced)
+		return;
+	if (in)
+		verdict = TRACE_DROPPED;
+	else if (to_host)
+		verdict = TRACE_PUNTED;
+	else if (p->to_all)
+		verdict = TRACE_FLOODED;
+	else if (out)
+		verdict = TRACE_DROPPED;
+	trace_end(skb, p, verdict | (in ? in : out) << 8, p->to_all ? 0 : port);
 }
 
 /*
  * leave is the one exit: the frame is counted where it came in, and where it
- * goes out or fails to.
+ * goes out or fails to. p is read where it is traced only.
  */
-static inline int leave(struct __sk_buff *skb, struct frame *f, __u32 octets,
+static inline int leave(struct __sk_buff *skb, struct passage *p, __u32 octets,
 			enum cast cast, __u32 in_port, enum drop_reason in,
 			const struct action *act, enum drop_reason out,
-			bool to_host, __u32 now)
+			bool to_host, const bool traced)
 {
+	struct frame *f = &p->frame;
 	struct way way;
 
 	if (!in_port)
 		return TCX_NEXT;
 	count_in(in_port, cast, octets, in);
+	if (traced && (to_host || in || !act->way.port))
+		finish(skb, p, to_host, in, out, 0);
 	if (unlikely(to_host))
 		return TCX_NEXT;
 	way = act->way;
 	if (in || !way.port)
 		return TCX_DROP;
-	if (!out && way.flags & OUT_LAG)
-		out = lag_choose(skb, f, act, now, &way);
+	if (!out && way.flags & OUT_LAG) {
+		out = lag_choose(skb, f, act, p->now, &way);
+		if (traced)
+			noted_out(traced, p, TRACE_LAG, out, way.port, act->tag, false);
+	}
 	if (!out)
 		out = prepare(skb, f, act, way.ifindex);
 	count_out(way.port, cast, f->octets + f->tag_octets, out);
+	if (traced) {
+		noted_out(traced, p, TRACE_OUTPUT, out, way.port, act->tag, true);
+		finish(skb, p, false, in, out, way.port);
+	}
 	return out ? TCX_DROP : send(way);
 }
 
-SEC("tcx/ingress")
-int switch_ingress(struct __sk_buff *skb)
+/* trace_known begins to trace a frame of a flow that the cache knows. */
+static inline void trace_known(struct __sk_buff *skb, struct passage *p,
+			       const struct flow *flow)
+{
+	__u32 out = flow->action.way.port;
+
+	p->to_all = false;
+	trace_begin(skb, p, flow->in_port |
+		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16));
+	noted(true, p, TRACE_INGRESS, DROP_NONE, flow->in_port, 0);
+	note(true, p, TRACE_CACHE, TRACE_PASS, DROP_NONE, out, 0, false, TRACE_HIT);
+}
+
+/* take_in takes a frame through the switch. */
+static inline int take_in(struct __sk_buff *skb, const bool traced)
 {
 	struct flow *flow;
 	struct passage p;
 	__u32 octets;
 
 	parse(skb, &p.frame);
+	if (traced && explaining)
+		explain_frame(skb, &p.frame);
 	octets = p.frame.octets + p.frame.tag_octets;
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
 	p.slot = flow_slot(&p.key);
 	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
-	if (flow && flow_hit(flow, &p.key, p.now))
-		return leave(skb, &p.frame, octets, CAST_UNICAST, flow->in_port,
-			     DROP_NONE, &flow->action, DROP_NONE, false, p.now);
+	if (flow && flow_hit(flow, &p.key, p.now)) {
+		if (traced)
+			trace_known(skb, &p, flow);
+		return leave(skb, &p, octets, CAST_UNICAST, flow->in_port,
+			     DROP_NONE, &flow->action, DROP_NONE, false, traced);
+	}
 
 	p.in_port = 0;
 	p.in = DROP_NONE;
@@ -221,11 +319,29 @@ int switch_ingress(struct __sk_buff *skb)
 	p.to_host = false;
 	p.to_all = false;
 	set_way(&p.act.way, 0, 0, 0);
-	resolve(skb, &p);
+	if (traced) {
+		p.traced = 0;
+		resolve_traced(skb, &p);
+	} else {
+		resolve(skb, &p);
+	}
 	if (unlikely(p.to_all))
 		flood_frame(skb, &p);
-	return leave(skb, &p.frame, octets, frame_cast(&p.frame), p.in_port,
-		     p.in, &p.act, p.out, p.to_host, p.now);
+	return leave(skb, &p, octets, frame_cast(&p.frame), p.in_port,
+		     p.in, &p.act, p.out, p.to_host, traced);
+}
+
+SEC("tcx/ingress")
+int switch_ingress(struct __sk_buff *skb)
+{
+	return take_in(skb, false);
+}
+
+/* switch_traced is the same while somebody traces, and what explains a frame. */
+SEC("tcx/ingress")
+int switch_traced(struct __sk_buff *skb)
+{
+	return take_in(skb, true);
 }
 
 /* clock gives the jiffies that `seen` is compared with. */

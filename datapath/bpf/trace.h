@@ -330,33 +330,37 @@ __attribute__((noinline)) int trace_note(struct passage *p, __u32 what,
 	return 0;
 }
 
-/* note tells what a stage did, where the frame is traced. */
-static inline void note(struct passage *p, enum trace_stage stage,
+/*
+ * note tells what a stage did, where the frame is traced. A stage that is in
+ * both entries of the program says in which of them it is.
+ */
+static inline void note(const bool traced, struct passage *p, enum trace_stage stage,
 			enum trace_verdict verdict, enum drop_reason reason,
 			__u32 port, __u32 vlan, bool tagged, __u32 detail)
 {
-	if (tracing && p->traced)
+	if (traced && p->traced)
 		trace_note(p, stage | verdict << 8 | (__u32)reason << 16 |
 			   (tagged ? TRACE_TAGGED << 24 : 0),
 			   (port & 0xffff) | vlan << 16, detail);
 }
 
 /* noted is note for a stage that either drops or goes on. */
-static inline enum drop_reason noted(struct passage *p, enum trace_stage stage,
-				     enum drop_reason reason, __u32 port,
-				     __u32 vlan)
+static inline enum drop_reason noted(const bool traced, struct passage *p,
+				     enum trace_stage stage, enum drop_reason reason,
+				     __u32 port, __u32 vlan)
 {
-	note(p, stage, reason ? TRACE_DROPPED : TRACE_PASS, reason, port, vlan,
+	note(traced, p, stage, reason ? TRACE_DROPPED : TRACE_PASS, reason, port, vlan,
 	     false, TRACE_NOTHING);
 	return reason;
 }
 
 /* noted_out is noted for what is about the way out, with the action's tag. */
-static inline enum drop_reason noted_out(struct passage *p, enum trace_stage stage,
+static inline enum drop_reason noted_out(const bool traced, struct passage *p,
+					 enum trace_stage stage,
 					 enum drop_reason reason, __u32 port,
 					 __u32 tag, bool last)
 {
-	note(p, stage, reason ? TRACE_DROPPED : last ? TRACE_FORWARDED : TRACE_PASS,
+	note(traced, p, stage, reason ? TRACE_DROPPED : last ? TRACE_FORWARDED : TRACE_PASS,
 	     reason, port, tag ? tag & VID_MASK : p->vlan, tag != 0, TRACE_NOTHING);
 	return reason;
 }
