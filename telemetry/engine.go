@@ -32,11 +32,11 @@ type Options struct {
 	// as a whole in memory. A larger one is ErrTooLarge. Default 64 MiB.
 	GetBytes int
 	// HistoryBytes bounds what is kept for the history extension, in octets of
-	// memory. Default 16 MiB, which is about 30,000 changes of a leaf.
+	// memory. Default 16 MiB, which is about 40,000 changes of a leaf.
 	HistoryBytes int
 	// TableRows is how many rows of an event source are held to share samples of
 	// it; of a larger one each subscriber reads the rows by itself at each tick.
-	// Default 50,000.
+	// Default 131,072, which is more than all discards of 4,000 ports.
 	TableRows int
 	// FrameBytes is the size that one SubscribeResponse is meant to have; only
 	// a single larger value makes it larger. Default 64 KiB.
@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.StallTime, time.Second)
 	setDefault(&o.GetBytes, 64<<20)
 	setDefault(&o.HistoryBytes, 16<<20)
-	setDefault(&o.TableRows, 50_000)
+	setDefault(&o.TableRows, 128<<10)
 	setDefault(&o.FrameBytes, 64<<10)
 	setDefault(&o.MinInterval, 100*time.Millisecond)
 	setDefault(&o.SampleInterval, 10*time.Second)

@@ -40,9 +40,9 @@ type undo struct {
 	value schema.Value
 }
 
-// What a transaction costs beside the values, in octets: for a change and a
-// leaf to undo, the share of an entry among them, and that of an entry's leaves
-// that an atomic container keeps alive.
+// What a transaction costs beside the values, in octets: itself, a leaf to undo,
+// and a leaf of an entry that an atomic container keeps alive. A change costs
+// what it does in a queue, and one that went keeps its entry's ident alive.
 const (
 	recordOverhead = 128
 	undoOverhead   = 112
@@ -59,7 +59,7 @@ func (h *history) add(t *tx, changes []*change, undo []undo) {
 	var last *ident
 	for _, c := range changes {
 		r.bytes += slotOverhead + c.value.Size()
-		if c.id != last {
+		if c.gone && c.id != last { // an entry that is there is the tree's
 			last = c.id
 			r.bytes += groupOverhead + c.id.octets()
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -210,6 +211,41 @@ func TestG35_AgainstAPlainModel(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// What is held is what is counted, or less: of leaves that change, and of
+// entries that come and go.
+func TestG35_CountsWhatItHolds(t *testing.T) {
+	for name, change := range map[string]func(i int) Batch{
+		"changes": func(i int) Batch {
+			return Batch{Updates: []Update{set(t, mtu0, fmt.Sprint(i%5000))}}
+		},
+		"entries": func(i int) Batch {
+			eth := fmt.Sprintf("/interfaces/interface[name=eth%d]", i/2)
+			if i%2 == 0 {
+				return batch(t, All, eth+"/state/mtu=1", eth+"/state/description=some text")
+			}
+			return batch(t, All, "-"+eth)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t, Options{HistoryBytes: 8 << 20})
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for i := 0; e.history.bytes < 7<<20; i++ {
+				e.Publish(change(i))
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			held := int(after.HeapAlloc) - int(before.HeapAlloc)
+			t.Logf("%d octets are held for %d transactions, %d are counted", held, len(e.history.records), e.history.bytes)
+			if held > e.history.bytes {
+				t.Errorf("%d octets are held, %d are counted", held, e.history.bytes)
+			}
+			runtime.KeepAlive(e)
 		})
 	}
 }
