@@ -10,8 +10,14 @@ import (
 	"github.com/signalbox/signalbox/datapath/netdev"
 )
 
-// announceAgain is the time between announcements of the same addresses.
-const announceAgain = 100 * time.Millisecond
+const (
+	// announceAgain is the time between announcements of the same addresses.
+	announceAgain = 100 * time.Millisecond
+	// announceBack is when they are announced once more by a member that has
+	// just come back: the switch at the other end may take frames only some
+	// time after its carrier (of Linux, up to a second).
+	announceBack = time.Second
+)
 
 // announcer tells the switches behind a switch-independent aggregate by which
 // of its members a local address is to be reached now. It is the owner's, with
@@ -26,22 +32,30 @@ type announcer struct {
 	wake       chan struct{}
 	quit, done chan struct{}
 
-	mu    sync.Mutex // guards moves
-	moves []move
+	mu     sync.Mutex              // guards rounds and tables
+	rounds []round                 // to come
+	tables map[uint16]fastpath.LAG // of the aggregates, as they are now
 }
 
 // move is an aggregate whose table has become another one.
 type move struct {
-	aggregate string
-	times     uint8
-	port      fastpath.Port // of the aggregate
-	number    uint16        // its port number
-	old, now  fastpath.LAG
+	aggregate   string
+	lag, number uint16 // in the table of LAGs, and of its port
+	times       uint8
+	port        fastpath.Port
+	old, now    fastpath.LAG
+}
+
+// round is one time that what moved is announced.
+type round struct {
+	move
+	at    time.Time
+	first bool
 }
 
 func newAnnouncer(conn *netdev.Conn, objects *fastpath.Objects, log *slog.Logger, count func(string, int)) *announcer {
 	a := &announcer{
-		conn: conn, objects: objects, log: log, count: count,
+		conn: conn, objects: objects, log: log, count: count, tables: make(map[uint16]fastpath.LAG),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go a.run()
@@ -56,74 +70,103 @@ func (a *announcer) close() {
 
 // add hands over what moved.
 func (a *announcer) add(moves []move) {
-	if len(moves) == 0 {
-		return
-	}
+	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.moves = append(a.moves, moves...)
-	signal(a.wake)
+	for _, m := range moves {
+		a.tables[m.lag] = m.now
+		at := now
+		for i := range m.times {
+			a.rounds = append(a.rounds, round{m, at, i == 0})
+			at = at.Add(announceAgain)
+		}
+		if m.times > 0 && m.back() {
+			a.rounds = append(a.rounds, round{m, now.Add(announceBack), false})
+		}
+		signal(a.wake)
+	}
+}
+
+// back reports that a member can carry traffic that could not before.
+func (m *move) back() bool {
+	for i := range m.now.Members {
+		if m.now.Members[i].Active && !m.old.Members[i].Active {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *announcer) run() {
 	defer close(a.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-a.quit:
 			return
 		case <-a.wake:
+		case <-timer.C:
 		}
-		a.mu.Lock()
-		moves := a.moves
-		a.moves = nil
-		a.mu.Unlock()
-		for _, m := range moves {
-			if !a.announce(m) {
-				return
-			}
+		due, next := a.due(time.Now())
+		for _, r := range due {
+			a.announce(&r)
+		}
+		if next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(next))
 		}
 	}
 }
 
-// announce announces each address that moved; false where the end came in
-// between.
-func (a *announcer) announce(m move) bool {
-	to := a.moved(&m)
-	for n := range m.times {
-		if n > 0 {
-			select {
-			case <-a.quit:
-				return false
-			case <-time.After(announceAgain):
-			}
-		}
-		for index, addresses := range to {
-			told, err := a.conn.Announce(index, addresses)
-			if err != nil {
-				a.log.Warn("addresses that moved were not announced", "aggregate", m.aggregate, "error", err)
-			}
-			if n == 0 {
-				a.count(m.aggregate, told)
-			}
+// due takes the rounds whose time has come, and tells when the next one's does.
+func (a *announcer) due(now time.Time) (due []round, next time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	later := a.rounds[:0:0]
+	for _, r := range a.rounds {
+		if r.at.After(now) {
+			later = append(later, r)
+			next = earliest(next, r.at)
+		} else {
+			due = append(due, r)
 		}
 	}
-	return true
+	a.rounds = later
+	return due, next
+}
+
+// announce announces each address that moved.
+func (a *announcer) announce(r *round) {
+	a.mu.Lock()
+	table := a.tables[r.lag]
+	a.mu.Unlock()
+	for index, addresses := range a.moved(&r.move, &table) {
+		told, err := a.conn.Announce(index, addresses)
+		if err != nil {
+			a.log.Warn("addresses that moved were not announced", "aggregate", r.aggregate, "error", err)
+		}
+		if r.first {
+			a.count(r.aggregate, told)
+		}
+	}
 }
 
 // moved finds the addresses of other ports of the switch, in the VLANs that the
-// aggregate carries, whose frames leave by another member now: by its ifindex.
-func (a *announcer) moved(m *move) map[uint32][]netdev.Address {
+// aggregate carries, whose frames left by another member before the move than
+// they do now: by its ifindex.
+func (a *announcer) moved(m *move, now *fastpath.LAG) map[uint32][]netdev.Address {
 	to := make(map[uint32][]netdev.Address)
 	for e := range a.objects.FDB().All() {
 		if e.VLAN.Switch != m.port.Switch || e.Port == m.number {
 			continue
 		}
 		tag, carried := wireTag(&m.port, e.VLAN.ID)
-		bucket, pinned := fastpath.SourceBucket(m.now.Distribution, e.MAC, e.VLAN.ID, e.Port)
-		if !carried || !pinned {
+		if !carried {
 			continue
 		}
-		if index := carrier(&m.now, bucket); index != 0 && index != carrier(&m.old, bucket) {
+		if index := carrier(now, &e); index != 0 && index != carrier(&m.old, &e) {
 			to[index] = append(to[index], netdev.Address{MAC: e.MAC, VLAN: tag})
 		}
 	}
@@ -139,8 +182,12 @@ func wireTag(p *fastpath.Port, vlan uint16) (uint16, bool) {
 	return vlan, p.Trunk && p.Tagged.Has(vlan)
 }
 
-// carrier is the interface that a bucket's frames leave by; 0 for none.
-func carrier(l *fastpath.LAG, bucket uint8) uint32 {
+// carrier is the interface that the frames of an address leave by; 0 for none.
+func carrier(l *fastpath.LAG, e *fastpath.Entry) uint32 {
+	bucket, pinned := fastpath.SourceBucket(l.Distribution, e.MAC, e.VLAN.ID, e.Port)
+	if !pinned {
+		return 0
+	}
 	if first := l.Buckets[bucket].First; int(first) < len(l.Members) {
 		return l.Members[first].IfIndex
 	}
@@ -172,7 +219,7 @@ func (d *Datapath) announceMoves(was map[uint16]fastpath.LAG) {
 			continue
 		}
 		port, _ := d.tables.ports.Get(a.port.number)
-		moves = append(moves, move{a.name, a.port.cfg.Aggregate.Announcements, port, a.port.number, old, now})
+		moves = append(moves, move{a.name, n, a.port.number, a.port.cfg.Aggregate.Announcements, port, old, now})
 	}
 	slices.SortFunc(moves, func(a, b move) int { return int(a.number) - int(b.number) })
 	d.announcer.add(moves)

@@ -58,7 +58,7 @@ func (m *model) portOf(index uint32) (*port, *device) {
 func (m *model) forwarding(p *port) bool {
 	if a := m.aggregateOf(p); a != nil {
 		state, _ := a.group.Member(p.cfg.Name)
-		return state.Collecting && m.switched(p) != nil
+		return state.Open && m.switched(p) != nil
 	}
 	if !p.cfg.Enabled || p.cfg.HoldUp != 0 && !p.hold.up {
 		return false

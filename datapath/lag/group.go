@@ -41,6 +41,9 @@ type Member struct {
 	Reason spec.MemberReason // why it is not active
 	// Collecting: frames are taken in. Distributing: flows leave by it.
 	Collecting, Distributing bool
+	// Open says that what comes is to be taken in, also where nothing can come
+	// because there is no carrier: when it is back, the other end may be sooner.
+	Open bool
 	// Linked says that the member is there, up, has had its carrier for the
 	// up-delay, or lost it for less than the down-delay. LACP runs on it then.
 	Linked bool

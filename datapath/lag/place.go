@@ -169,7 +169,8 @@ func (g *Group) enact(now time.Time) {
 		was := m.Member
 		m.Role, m.Reason = g.role(m, holds[name])
 		m.Distributing = m.Role == spec.MemberActive
-		m.Collecting = g.up && g.collects(m)
+		m.Open = g.up && g.opens(m)
+		m.Collecting = m.Open && (m.Linked || m.fit == spec.MemberUpDelay)
 		if m.Role != was.Role {
 			m.Transitions++
 			m.Since = now
@@ -203,15 +204,15 @@ func waits(r spec.MemberReason) bool {
 	return r == spec.MemberDrained || r == spec.MemberStandbyWaits || r == spec.MemberUnselected
 }
 
-// collects reports whether a member takes frames in. Without a protocol the
+// opens reports whether a member takes in what comes. Without a protocol the
 // other end sends by whatever has a carrier, and does not know of our delays
 // and standbys: what comes is taken in. The program keeps copies out where the
 // other end is more than one (switch-independent mode).
-func (g *Group) collects(m *member) bool {
+func (g *Group) opens(m *member) bool {
 	if g.cfg.Mode == spec.LACPManaged {
 		return m.Linked && (m.seen.LACP.Collecting || !m.until.IsZero())
 	}
-	return m.Linked || m.fit == spec.MemberUpDelay
+	return m.seen.Present && m.seen.Enabled
 }
 
 // failure reports whether a member with this reason was lost: others were
