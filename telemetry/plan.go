@@ -58,31 +58,21 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 	if err != nil {
 		return nil, err
 	}
+	p := &plan{
+		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes, list.GetAllowAggregation()},
+		mode:        list.GetMode(),
+		updatesOnly: list.GetUpdatesOnly(),
+	}
+	if err := p.extensions(req.GetExtension()); err != nil {
+		return nil, err
+	}
 	keep, err := models(list.GetUseModels())
 	if err != nil {
 		return nil, err
 	}
-	commits, err := configOnly(req.GetExtension())
-	if err != nil {
-		return nil, err
-	}
-	then, err := historyOf(req.GetExtension(), list.GetMode())
-	if err != nil {
-		return nil, err
-	}
-	if commits && then != nil {
-		return nil, fmt.Errorf("the config subscription extension together with the history extension: %w", schema.ErrUnimplemented)
-	}
-	if commits {
+	if p.commits {
 		served := keep
 		keep = func(n *ocpath.Node) bool { return n.Config && !e.shapes[n.ID].isKey && served(n) }
-	}
-	p := &plan{
-		commits:     commits,
-		form:        form{enc, list.GetPrefix().GetTarget(), e.opts.FrameBytes, list.GetAllowAggregation()},
-		mode:        list.GetMode(),
-		updatesOnly: list.GetUpdatesOnly(),
-		past:        then,
 	}
 	patterns, order, err := e.patterns(ctx, req, limit)
 	if err != nil {
@@ -92,7 +82,7 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 	for _, m := range order {
 		pattern := schema.Union(patterns[m]...).Depth(depth(req.GetExtension())).Only(keep).Within(limit)
 		switch {
-		case then != nil:
+		case p.past != nil:
 			all = schema.Union(all, pattern)
 		case p.mode == gpb.SubscriptionList_STREAM:
 			e.stream(p, m, pattern)
@@ -100,10 +90,24 @@ func (e *Engine) plan(ctx context.Context, req *gpb.SubscribeRequest, limit *sch
 			e.snapshot(p, pattern)
 		}
 	}
-	if then != nil {
+	if p.past != nil {
 		return p, e.recall(p, all)
 	}
 	return p, nil
+}
+
+// extensions reads those that say what is asked for.
+func (p *plan) extensions(all []*gnmi_ext.Extension) (err error) {
+	if p.commits, err = configOnly(all); err != nil {
+		return err
+	}
+	if p.past, err = historyOf(all, p.mode); err != nil {
+		return err
+	}
+	if p.commits && p.past != nil {
+		return fmt.Errorf("the config subscription extension together with the history extension: %w", schema.ErrUnimplemented)
+	}
+	return nil
 }
 
 // patterns compiles the paths, those to be served in the same manner together.

@@ -311,13 +311,7 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 	rec, _ := s.e.record(func() { gone, all = s.takeGone() })
 	defer s.e.stopRecording(rec)
 	s.table.forget(gone, all)
-	if s.src.huge.Load() {
-		s.eachReads(by)
-		return nil
-	}
-	if err := s.table.read(ctx, s.keys()); errors.Is(err, errHuge) {
-		s.table = newTable(s.src, s.e.opts.TableRows)
-		s.src.huge.Store(true)
+	if err := s.read(ctx); errors.Is(err, errHuge) {
 		s.eachReads(by)
 		return nil
 	} else if err != nil {
@@ -351,6 +345,19 @@ func (s *sampler) sampleRows(ctx context.Context, by newcomer) error {
 		}
 	}, s.table.tells)
 	return nil
+}
+
+// read takes the rows of the source, unless there are too many.
+func (s *sampler) read(ctx context.Context) error {
+	if s.src.huge.Load() {
+		return errHuge
+	}
+	err := s.table.read(ctx, s.keys())
+	if errors.Is(err, errHuge) {
+		s.table = newTable(s.src, s.e.opts.TableRows)
+		s.src.huge.Store(true)
+	}
+	return err
 }
 
 // keys are those that all views have in common. The caller holds mu.
