@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,13 @@ func certificateNames(hostname, listenHost string) []string {
 		names = append(names, ip.String())
 	}
 	return names
+}
+
+// hostNames are those of the names that a certificate can hold.
+func hostNames(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+	})
 }
 
 func pemOf(kind string, der []byte) []byte {

@@ -23,6 +23,9 @@ type Transport struct {
 	// ClientCA holds, in PEM, the authorities of the client certificates that
 	// are then demanded; "" demands none.
 	ClientCA string
+	// Names are what clients call the element, beside what the machine is
+	// called; a self-made certificate is good for them when it is made.
+	Names []string
 	// AllowTLS12 accepts TLS 1.2 beside 1.3.
 	AllowTLS12 bool
 }
@@ -94,7 +97,7 @@ func (t *Transport) certificate(stateDir string, now time.Time) (tls.Certificate
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("listen address %q: %w", t.Listen, err)
 	}
-	return ownCertificate(stateDir, certificateNames(hostname, host), now)
+	return ownCertificate(stateDir, append(certificateNames(hostname, host), hostNames(t.Names)...), now)
 }
 
 func loadAuthorities(file string) (*x509.CertPool, error) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +240,19 @@ func TestTLSFilesThatAreWrong(t *testing.T) {
 	}
 	if config, err := (&Transport{Listen: "127.0.0.1:0", Insecure: true}).tlsConfig(dir, time.Now()); config != nil || err != nil {
 		t.Errorf("plain text: %v, %v", config, err)
+	}
+}
+
+// TestG44_TheCertificateHasTheTargetsName: who comes through a tunnel checks it
+// against that.
+func TestG44_TheCertificateHasTheTargetsName(t *testing.T) {
+	o := options(t, Transport{Names: []string{"", "sw1.example", "no name\x00"}})
+	config, err := o.Transport.tlsConfig(o.StateDir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := config.Certificates[0].Leaf
+	if err := leaf.VerifyHostname("sw1.example"); err != nil || slices.Contains(leaf.DNSNames, "") {
+		t.Errorf("%v: names %q", err, leaf.DNSNames)
 	}
 }

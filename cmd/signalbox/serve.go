@@ -85,6 +85,7 @@ func registerBPFFS(c *cobra.Command, bpffs *string) {
 // serves: an instance that may not run touches nothing.
 func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
 	f.dialOut.AllowTLS12 = f.transport.AllowTLS12
+	f.transport.Names = []string{f.dialOut.Target} // as who comes through a tunnel knows it
 	s, err := server.Listen(server.Options{
 		StateDir: f.stateDir, Transport: f.transport, DialOut: f.dialOut, Metrics: f.metrics, Version: softwareVersion(), Log: log,
 	})
