@@ -77,11 +77,14 @@ static inline void flood_copy(struct __sk_buff *skb, struct passage *p)
 
 	if (p->act.way.flags & OUT_LAG)
 		reason = flood_member(skb, p);
-	if (!reason)
+	if (!reason) {
 		reason = prepare(skb, &p->frame, &p->act, p->act.way.ifindex);
-	if (!reason && !explaining && bpf_clone_redirect(skb, p->act.way.ifindex, 0))
-		reason = DROP_TRANSMIT;
-	noted_out(tracing, p, TRACE_OUTPUT, reason, p->act.way.port, p->act.tag, true);
+		if (!reason && !explaining &&
+		    bpf_clone_redirect(skb, p->act.way.ifindex, 0))
+			reason = DROP_TRANSMIT;
+		noted_out(tracing, p, TRACE_OUTPUT, reason, p->act.way.port,
+			  p->act.tag, true);
+	}
 	count_copy(p->act.way.port, frame_cast(&p->frame),
 		   p->frame.octets + p->frame.tag_octets, reason);
 }

@@ -268,13 +268,14 @@ static inline int leave(struct __sk_buff *skb, struct passage *p, __u32 octets,
 		if (traced)
 			noted_out(traced, p, TRACE_LAG, out, way.port, act->tag, false);
 	}
-	if (!out)
+	if (!out) {
 		out = prepare(skb, f, act, way.ifindex);
-	count_out(way.port, cast, f->octets + f->tag_octets, out);
-	if (traced) {
-		noted_out(traced, p, TRACE_OUTPUT, out, way.port, act->tag, true);
-		finish(skb, p, false, in, out, way.port);
+		if (traced)
+			noted_out(traced, p, TRACE_OUTPUT, out, way.port, act->tag, true);
 	}
+	count_out(way.port, cast, f->octets + f->tag_octets, out);
+	if (traced)
+		finish(skb, p, false, in, out, way.port);
 	return out ? TCX_DROP : send(way);
 }
 

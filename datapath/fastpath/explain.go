@@ -102,6 +102,7 @@ func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bo
 const (
 	runAtLeast = 14
 	runAtMost  = 2048
+	runHeaders = 40 // of IPv6, behind which it looks for nothing
 	tpid8021Q  = 0x8100
 	tpid8021ad = 0x88a8
 )
@@ -123,8 +124,16 @@ func explained(ifindex uint32, frame []byte) ([]byte, *skBuff) {
 		}
 	}
 	ctx.CB[0], ctx.CB[1] = uint32(octets), uint32(tag)
-	return frame[:min(len(frame), runAtMost)], ctx
+	run := frame[:min(len(frame), runAtMost)]
+	if len(run) >= runAtLeast && len(run) < runAtLeast+runHeaders && isIP(binary.BigEndian.Uint16(run[12:])) {
+		run = append(run[:len(run):len(run)], make([]byte, runAtLeast+runHeaders-len(run))...)
+	}
+	return run, ctx
 }
+
+// isIP is whether a frame's type is one of which the kernel wants to see the
+// header.
+func isIP(etherType uint16) bool { return etherType == 0x0800 || etherType == 0x86dd }
 
 // skBuff is struct __sk_buff (include/uapi/linux/bpf.h) as far as the tail that
 // a program is run with.

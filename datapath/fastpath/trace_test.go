@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -54,6 +56,16 @@ func (b *bed) tracing(sessions ...*TraceSession) *Tracer {
 	return t
 }
 
+// oneCPU keeps the thread on one CPU; it ends with the test.
+func oneCPU(t testing.TB) {
+	t.Helper()
+	var set unix.CPUSet
+	set.Set(0)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func places(sessions ...*TraceSession) *[spec.MaxTraces]*TraceSession {
 	var all [spec.MaxTraces]*TraceSession
 	copy(all[:], sessions)
@@ -78,6 +90,7 @@ func TestTraceTellsEachStage(t *testing.T) {
 	b.members(10, 1, 2, 3)
 	b.static(10, host(2), 2)
 	tr := b.tracing(&TraceSession{Snap: 60})
+	oneCPU(t) // each has its own cache
 	for _, c := range []struct {
 		name string
 		in   uint16
@@ -115,6 +128,7 @@ func TestTraceTellsEachStage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := b.with(t)
+			oneCPU(t)
 			b.run(c.in, c.data)
 			all := b.traced(tr)
 			if len(all) != 1 {
