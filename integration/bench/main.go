@@ -62,6 +62,7 @@ func parts() []part {
 		{"program", (*bench).program},
 		{"forward", (*bench).forward},
 		{"tcp", (*bench).tcp},
+		{"teaming", (*bench).teaming},
 		{"manage", (*bench).manage},
 	}
 }
