@@ -46,9 +46,9 @@ func (r readers) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse
 	if err != nil {
 		return nil, err
 	}
-	octets, err := r.engine.GetWithin(ctx, req, limit)
+	octets, err := r.engine.GetWithin(once(ctx), req, limit)
 	if err != nil {
-		return nil, err
+		return nil, eventsAreTold(err, req)
 	}
 	// To protobuf these are fields that it does not know, which it sends as they
 	// are: nothing is encoded twice.
@@ -63,5 +63,5 @@ func (r readers) Subscribe(ctx context.Context, req *gpb.SubscribeRequest, polls
 	if err != nil {
 		return err
 	}
-	return r.engine.SubscribeWithin(ctx, req, limit, polls, send)
+	return r.engine.SubscribeWithin(once(ctx), req, limit, polls, send)
 }

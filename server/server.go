@@ -26,6 +26,7 @@ import (
 	"github.com/signalbox/signalbox/server/gnmi"
 	"github.com/signalbox/signalbox/server/host"
 	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/server/trace"
 	"github.com/signalbox/signalbox/telemetry"
 )
 
@@ -115,6 +116,8 @@ type element struct {
 	host     *host.Host
 	rates    *openconfig.Rates
 	load     *openconfig.Load
+	sessions *trace.Sessions
+	tests    *trace.Tests
 	sources  []telemetry.Source // what the engine reads when asked
 }
 
@@ -131,13 +134,11 @@ func (s *Server) Run(ctx context.Context, device Device) (err error) {
 	defer e.engine.Close()
 	stopWatching := device.Watch(e.observer.observed)
 	defer stopWatching()
-	store, err := config.Open(ctx, config.Options{
-		Dir: s.options.StateDir, Device: device, Log: s.options.Log, Committed: e.observer.committed, Status: e.observer.status, Unlock: s.unlock,
-		By: access.Name, Authorize: authorize,
-	})
+	store, err := config.Open(ctx, s.configOptions(e, device))
 	if err != nil {
 		return err
 	}
+	e.tests.Against(store)
 	background, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { e.rates.Run(background) })
@@ -182,6 +183,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 	} {
 		e.sources = append(e.sources, guarded{source, s.options.Log})
 	}
+	s.newTraces(e, tracedBy(device))
 	for _, source := range e.sources {
 		e.engine.Add(source)
 	}

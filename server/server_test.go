@@ -35,6 +35,14 @@ type idle struct {
 
 func newIdle() *idle { return &idle{applied: make(chan spec.Change, 16)} }
 
+func (d *idle) CheckTrace(s spec.TraceSession) error { return s.Check() }
+func (d *idle) StartTrace(context.Context, spec.TraceSession, func(spec.TraceBatch)) error {
+	return nil
+}
+func (d *idle) StopTrace(context.Context, string) error { return nil }
+func (d *idle) Explain(context.Context, string, []byte, *spec.Change) (*spec.Explanation, error) {
+	return &spec.Explanation{Verdict: spec.VerdictFlood, Steps: []spec.TraceStep{{Stage: spec.StageIngress, Verdict: spec.VerdictPass, Port: "p1"}}, Outputs: []spec.TraceOutput{{Port: "p2"}}}, nil
+}
 func (d *idle) Check(context.Context, spec.Change) error { return d.refuse }
 func (d *idle) Apply(_ context.Context, c spec.Change) error {
 	d.applied <- c

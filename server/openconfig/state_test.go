@@ -335,7 +335,8 @@ func allRows(t *testing.T) []*Row {
 		rates.LoadInterval("eth1"), SwitchState(sw), VLANState("red", sw.VLANs[10]), MemberState("red", "a", "v0"),
 		ConfigurationTime(time.Unix(1, 0)), UnconfirmedCommit("night", time.Unix(2, 0)), ConfigurationVersion(7, time.Unix(1, 0), "admin"),
 		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false),
-		CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1", Since: time.Unix(1, 0), Tries: 3, Sessions: 1, Err: "refused"}))
+		CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1", Since: time.Unix(1, 0), Tries: 3, Sessions: 1, Err: "refused"}),
+		SessionState(fullSession(spec.TraceRunning)), SessionState(fullSession(spec.TraceFailed)), eventRow())
 }
 
 type source interface {
@@ -348,7 +349,8 @@ type source interface {
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
 	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), rates, NewFDB(device), NewFDBCounts(device),
-		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine)}
+		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
+		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{})}
 }
 
 // TestEveryStateLeafIsTold walks the served schema: each state leaf comes from

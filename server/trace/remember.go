@@ -1,0 +1,104 @@
+package trace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/server/file"
+	"github.com/signalbox/signalbox/server/openconfig"
+)
+
+// note is what is remembered of a session that was started: over a restart it
+// goes on for the rest of its time, and one that is over is not started again.
+type note struct {
+	Session spec.TraceSession
+	Started time.Time
+	Ends    time.Time
+}
+
+func newNote(r *run) note {
+	return note{r.session.TraceSession, r.status.Started.Round(0), r.status.Ends.Round(0)}
+}
+
+// Load takes the sessions that were configured before the element started: one
+// that the file knows as it is goes on for the rest of its time.
+func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	known, err := s.recall()
+	if err != nil {
+		s.options.Log.Error("when trace sessions were started is not known: they begin anew", "file", s.options.File, "err", err)
+	}
+	ids := slices.Sorted(maps.Keys(all))
+	for _, id := range ids {
+		c := all[id]
+		if c == nil || !c.Enabled {
+			s.replace(id, stopped(c))
+			continue
+		}
+		n, ok := known[id]
+		if !ok || !reflect.DeepEqual(n.Session, c.TraceSession) {
+			now := time.Now()
+			n = note{c.TraceSession, now, now.Add(c.Duration)}
+		}
+		s.notes[id] = n
+		s.resume(ctx, c, n)
+	}
+	if err := s.remember(); err != nil {
+		s.options.Log.Error("trace sessions cannot be remembered", "file", s.options.File, "err", err)
+	}
+	s.publish(ids)
+}
+
+// resume goes on with a session, unless its time is over.
+func (s *Sessions) resume(ctx context.Context, c *openconfig.Session, n note) {
+	r := &run{session: *c, status: spec.TraceStatus{Session: c.TraceSession, State: spec.TraceRunning, Started: n.Started, Ends: n.Ends}}
+	remaining := min(time.Until(n.Ends), c.Duration) // the clock may have been set back
+	err := error(nil)
+	if remaining > 0 {
+		if err = s.start(ctx, r, remaining); err == nil {
+			return
+		}
+		r.status.State, r.status.Reason = spec.TraceFailed, err.Error()
+		s.options.Log.Error("trace session cannot run", "session", c.ID, "err", err)
+	} else {
+		r.status.State = spec.TraceExpired
+	}
+	s.replace(c.ID, r)
+}
+
+// recall reads the file.
+func (s *Sessions) recall() (map[string]note, error) {
+	if s.options.File == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(s.options.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var notes map[string]note
+	return notes, json.Unmarshal(text, &notes)
+}
+
+// remember writes the file.
+func (s *Sessions) remember() error {
+	if s.options.File == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(s.notes, "", "  ")
+	if err != nil {
+		return err
+	}
+	return file.Replace(s.options.File, append(text, '\n'), 0o600)
+}

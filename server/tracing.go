@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/server/access"
+	"github.com/signalbox/signalbox/server/config"
+	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/server/trace"
+	"github.com/signalbox/signalbox/telemetry"
+	"github.com/signalbox/signalbox/telemetry/schema"
+)
+
+// tracesFile, in the state folder, remembers when trace sessions were started.
+const tracesFile = "traces.json"
+
+// Traced looks at packets on their way.
+type Traced interface {
+	trace.Tracer
+	trace.Prober
+}
+
+// tracedBy is a device's tracing.
+func tracedBy(device Device) Traced {
+	if t, ok := device.(Traced); ok {
+		return t
+	}
+	return untraced{}
+}
+
+// untraced is a device that cannot trace.
+type untraced struct{}
+
+var errUntraced = errors.New("this device cannot trace")
+
+func (untraced) CheckTrace(spec.TraceSession) error { return errUntraced }
+func (untraced) StartTrace(context.Context, spec.TraceSession, func(spec.TraceBatch)) error {
+	return errUntraced
+}
+func (untraced) StopTrace(context.Context, string) error { return nil }
+func (untraced) Explain(context.Context, string, []byte, *spec.Change) (*spec.Explanation, error) {
+	return nil, errUntraced
+}
+
+// newTraces makes the trace sessions and the packet tests of a device.
+func (s *Server) newTraces(e *element, device Traced) {
+	e.sessions = trace.New(trace.Options{Device: device, Told: e.engine, File: filepath.Join(s.options.StateDir, tracesFile), Log: s.options.Log})
+	e.tests = trace.NewTests(device, e.sessions)
+	for _, source := range []telemetry.Source{
+		openconfig.NewSessionCounters(e.sessions),
+		openconfig.NewPacketTests(e.tests),
+		openconfig.NewPacketTestSteps(e.tests),
+		openconfig.NewPacketTestOutputs(e.tests),
+	} {
+		e.sources = append(e.sources, guarded{source, s.options.Log})
+	}
+}
+
+// configOptions are those of the configuration of a device.
+func (s *Server) configOptions(e *element, device Device) config.Options {
+	return config.Options{
+		Dir: s.options.StateDir, Device: device, Log: s.options.Log,
+		Sessions: e.sessions, Applied: e.sessions.Applied,
+		Committed: e.observer.committed, Status: e.observer.status, Unlock: s.unlock,
+		By: access.Name, Authorize: authorize,
+	}
+}
+
+// eventsAreTold says of a Get of events, which finds nothing, how they are had.
+func eventsAreTold(err error, req *gpb.GetRequest) error {
+	if !errors.Is(err, telemetry.ErrNotFound) {
+		return err
+	}
+	for _, path := range req.GetPath() {
+		p, failed := schema.Compile(req.GetPrefix(), path)
+		if failed != nil {
+			continue
+		}
+		for _, end := range p.Ends() {
+			if end >= ocpath.TracesSessionsSessionEvents && end < ocpath.Get(ocpath.TracesSessionsSessionEvents).End {
+				return fmt.Errorf("%w: events of a trace session are told to those who subscribe to them, and not kept", err)
+			}
+		}
+	}
+	return err
+}
+
+// once is the context of a read: its sources share the answer to a packet test.
+func once(ctx context.Context) context.Context { return trace.Once(ctx) }
