@@ -232,7 +232,7 @@ static inline __u16 frame_type(struct __sk_buff *skb, __u32 *payload)
 	return bpf_ntohs(type);
 }
 
-/* hash_slowly goes through all headers of a frame. */
+/* hash_slowly is the bucket of any frame: it goes through all headers. */
 __attribute__((noinline)) int hash_slowly(struct __sk_buff *skb, struct frame *f,
 					  __u32 distribution)
 {
@@ -257,37 +257,52 @@ __attribute__((noinline)) int hash_slowly(struct __sk_buff *skb, struct frame *f
 	return hash_macs(f, type) >> BUCKET_BITS;
 }
 
+/* hash_quick6 is the same for IPv6 without extension headers. */
+static inline bool hash_quick6(struct __sk_buff *skb, __u64 *hash)
+{
+	const void *data = (const void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	const struct ipv6 *ip = data + ETH_HLEN;
+
+	if (data + ETH_HLEN + sizeof(*ip) + sizeof(__u32) > end)
+		return false;
+	if (*(const __u16 *)(data + 12) != bpf_htons(ETH_P_IPV6))
+		return false;
+	if (ip->next != PROTO_TCP && ip->next != PROTO_UDP)
+		return false;
+	*hash = hash_addresses6(ip) + hash_ports(*(const __u32 *)(ip + 1));
+	return true;
+}
+
 /*
- * hash_frame is the bucket of a frame by the layers of a distribution. What has
- * no tag in the band is read in place: addresses of layers 2 and 3, and IPv6
- * whose ports come next. -1 for all else.
+ * hash_quick_addresses is the number by layer 2 or 3 of a frame that has no tag
+ * in the band, and no options where it is IPv4. False for all others.
  */
-__attribute__((noinline)) int hash_frame(struct __sk_buff *skb, struct frame *f,
-					 __u32 distribution)
+static inline bool hash_quick_addresses(struct __sk_buff *skb,
+					const struct frame *f, bool macs,
+					__u64 *hash)
 {
 	const void *data = (const void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
 	const struct ipv6 *ip = data + ETH_HLEN;
 	__u32 word;
-	__u64 hash;
 
-	if (!f || data + ETH_HLEN + sizeof(*ip) + 4 > end)
-		return -1;
+	if (data + ETH_HLEN + sizeof(struct ipv4) > end)
+		return false;
 	word = *(const __u32 *)(data + 12);
-	if (distribution == LAG_MAC_ADDRESSES)
-		return (__u16)word == bpf_htons(ETH_P_8021Q) ||
-		       (__u16)word == bpf_htons(ETH_P_8021AD) ?
-			       -1 : hash_macs(f, bpf_ntohs(word)) >> BUCKET_BITS;
-	if (distribution == LAG_IP_ADDRESSES && (word & TYPE_VERSION_IHL) == IPV4_NO_OPTIONS)
-		return hash_addresses(*(const __u64 *)(data + 26)) >> BUCKET_BITS;
-	if ((__u16)word != bpf_htons(ETH_P_IPV6))
-		return -1;
-	hash = hash_addresses6(ip);
-	if (distribution == LAG_IP_ADDRESSES)
-		return hash >> BUCKET_BITS;
-	if (!has_ports(ip->next))
-		return -1;
-	return (hash + hash_ports(*(const __u32 *)(ip + 1))) >> BUCKET_BITS;
+	if (macs) {
+		*hash = hash_macs(f, bpf_ntohs(word));
+		return (__u16)word != bpf_htons(ETH_P_8021Q) &&
+		       (__u16)word != bpf_htons(ETH_P_8021AD);
+	}
+	if ((word & TYPE_VERSION_IHL) == IPV4_NO_OPTIONS) {
+		*hash = hash_addresses(*(const __u64 *)(data + 26));
+		return true;
+	}
+	if ((__u16)word != bpf_htons(ETH_P_IPV6) || (const void *)(ip + 1) > end)
+		return false;
+	*hash = hash_addresses6(ip);
+	return true;
 }
 
 #endif

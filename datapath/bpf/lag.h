@@ -102,31 +102,23 @@ __attribute__((noinline)) int lag_slot(__u32 table, __u32 bucket, __u32 wanted)
 #define PAUSE_SHIFT	10
 
 /*
- * lag_flowlet is the member of a bucket by LAG_DYNAMIC. Where the table names
- * another one than the bucket had, the bucket stays until it has paused, so
- * that no frame overtakes another; the clock is read only meanwhile. A member
- * that is lost is left at once.
+ * lag_move is the member of a bucket that is to move: until it has paused the
+ * one that it had, so that no frame overtakes another. A member that is lost is
+ * left at once.
  */
-__attribute__((noinline)) int lag_flowlet(__u32 table, __u32 bucket,
-					  __u32 octets)
+__attribute__((noinline)) int lag_move(__u32 table, __u32 bucket)
 {
-	__u32 number = table >> 1;
-	struct lag_load *load = bpf_map_lookup_elem(&lag_loads, &number);
+	__u32 number = table >> 1, now = bpf_ktime_get_ns() >> PAUSE_SHIFT, first;
 	struct lag_pauses *pauses = bpf_map_lookup_elem(&lag_pauses, &number);
 	struct lag_table *t = lag_table(table);
 	struct lag_pause *pause, was;
-	__u32 first, now;
 
-	if (!load || !pauses || !t)
+	if (!pauses || !t)
 		return LAG_NO_MEMBER;
 	bucket &= LAG_BUCKETS - 1;
-	load->octets[bucket] += octets;
 	first = t->bucket[bucket].first;
 	pause = &pauses->bucket[bucket];
 	was = *pause;
-	if (was.used && was.member == first && !was.waits)
-		return first;
-	now = bpf_ktime_get_ns() >> PAUSE_SHIFT;
 	if (was.member == first || !was.used || !lag_live(table, was.member) ||
 	    (was.waits && now - was.last >= t->flowlet_gap)) {
 		*pause = (struct lag_pause){ .used = 1, .member = first };
@@ -137,23 +129,46 @@ __attribute__((noinline)) int lag_flowlet(__u32 table, __u32 bucket,
 	return was.member;
 }
 
-/* lag_bucket is the bucket of a frame that leaves by a LAG. */
+/*
+ * lag_flowlet is the member of a bucket by LAG_DYNAMIC, mostly the first: where
+ * the table names another one than the bucket had, it is to move.
+ */
+static inline __u32 lag_flowlet(__u32 table, __u32 bucket, __u32 octets,
+				__u32 first)
+{
+	__u32 number = table >> 1;
+	struct lag_load *load = bpf_map_lookup_elem(&lag_loads, &number);
+	struct lag_pauses *pauses = bpf_map_lookup_elem(&lag_pauses, &number);
+	struct lag_pause *pause;
+
+	if (!load || !pauses)
+		return LAG_NO_MEMBER;
+	load->octets[bucket] += octets;
+	pause = &pauses->bucket[bucket];
+	if (pause->used && pause->member == first && !pause->waits)
+		return first;
+	return lag_move(table, bucket);
+}
+
+/*
+ * lag_bucket is the bucket of a frame that leaves by a LAG. What most frames are
+ * is done in place: a call costs more than all the rest.
+ */
 static inline __u32 lag_bucket(struct __sk_buff *skb, struct frame *f,
 			       const struct action *act)
 {
 	__u16 flags = act->way.flags;
 	__u64 hash;
-	int bucket;
 
 	if (flags & OUT_BY_PORTS && hash_quick(skb, &hash))
 		return hash >> BUCKET_BITS;
-	if (flags & OUT_BY_FRAME) {
-		bucket = hash_frame(skb, f, act->distribution);
-		if (bucket < 0)
-			bucket = hash_slowly(skb, f, act->distribution);
-		return bucket & (LAG_BUCKETS - 1);
-	}
-	return act->bucket;
+	if (!(flags & OUT_BY_FRAME))
+		return act->bucket;
+	if (flags & OUT_BY_PORTS ?
+	    hash_quick6(skb, &hash) :
+	    hash_quick_addresses(skb, f, act->distribution == LAG_MAC_ADDRESSES, &hash))
+		return hash >> BUCKET_BITS;
+	return hash_slowly(skb, f, act->distribution) & (LAG_BUCKETS - 1);
 }
 
 /*
@@ -173,7 +188,7 @@ static inline enum drop_reason lag_choose(struct __sk_buff *skb, struct frame *f
 		return DROP_EGRESS_DOWN;
 	slot = t->bucket[bucket].first;
 	if (way->flags & OUT_DYNAMIC) {
-		slot = lag_flowlet(act->table, bucket, f->octets);
+		slot = lag_flowlet(act->table, bucket, f->octets, slot);
 		t = lag_table(act->table); /* no register is left to keep it */
 		if (!t)
 			return DROP_EGRESS_DOWN;
