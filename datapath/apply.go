@@ -72,6 +72,9 @@ func (d *Datapath) apply(c spec.Change) error {
 		if d.ahead {
 			err = errors.Join(err, d.save())
 		}
+		if d.ready {
+			d.negotiate()
+		}
 		return err
 	}
 	d.commit()

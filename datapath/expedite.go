@@ -95,11 +95,15 @@ func (d *Datapath) sync(undo *reconcile.Undo) error {
 }
 
 func (d *Datapath) syncFast(undo *reconcile.Undo) error {
+	between := func() error {
+		d.dismiss()
+		return d.purge()
+	}
 	if d.attachmentsDue() < expediteFrom {
-		return d.tables.sync(d.model, undo, d.purge)
+		return d.tables.sync(d.model, undo, between)
 	}
 	end := d.hurry.begin()
-	err := d.tables.sync(d.model, undo, d.purge)
+	err := d.tables.sync(d.model, undo, between)
 	if ended := end(); ended != nil {
 		d.log.Warn("the host keeps a setting of ours", "error", ended)
 	}

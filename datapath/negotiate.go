@@ -279,6 +279,22 @@ func (n *negotiator) set(name string, want *wantedLACP) error {
 	return err
 }
 
+// leaves reports whether a member that takes frames in is no longer wanted.
+func (n *negotiator) leaves(name string, want *wantedLACP) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	g := n.groups[name]
+	if g == nil {
+		return false
+	}
+	for member, v := range g.told {
+		if _, stays := want.ports[member]; !stays && v.Collecting {
+			return true
+		}
+	}
+	return false
+}
+
 // begin makes a group; it goes on from what was saved of it. n.mu is held.
 func (n *negotiator) begin(name string, want *wantedLACP, now time.Time) *negotiation {
 	g := &negotiation{group: lacp.New(want.config), sockets: make(map[string]*slowPort), told: make(map[string]lacp.Verdict)}

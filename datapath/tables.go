@@ -78,7 +78,10 @@ func (t *tables) order(m *model) []step {
 // A VLAN or port that goes is first made to take no frames, so that nothing is
 // learned there while its learned entries are removed.
 func suspended(f fastpath.FID) fastpath.FID { f.Suspended = true; return f }
-func closed(p fastpath.Port) fastpath.Port  { p.Forwarding = false; return p }
+
+// A member that leaves takes frames in until the end: its partner may still
+// send some.
+func closed(p fastpath.Port) fastpath.Port { p.Forwarding = p.Forwarding && p.MemberOf != 0; return p }
 
 // step is a table with the keys that are touched and what is wanted of them.
 type step struct {

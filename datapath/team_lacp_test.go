@@ -243,6 +243,31 @@ func TestLACPLeaves(t *testing.T) {
 	}
 }
 
+// TestLACPLeavesUnderLoad takes a member out and puts it in again while frames
+// go both ways: none is lost.
+func TestLACPLeavesUnderLoad(t *testing.T) {
+	p := newPair(t, 3)
+	p.a.apply(p.lacp(nil))
+	p.b.apply(p.lacp(nil))
+	p.up(t, members(3)...)
+	p.talk(t, 0)
+	there := startStream(p.aw, []*lab.Wire{p.bw}, station(2), 20)
+	back := startStream(p.bw, []*lab.Wire{p.aw}, station(1), 20)
+	for range 4 {
+		p.a.apply(spec.Change{Ports: map[string]*spec.Port{"m2": nil}})
+		p.up(t, "m1", "m3")
+		there.goes(t)
+		p.a.apply(ports(member("m2", "lag")))
+		p.up(t, members(3)...)
+		there.goes(t)
+	}
+	for way, s := range map[string]*stream{"there": there, "back": back} {
+		if lost := s.stop(); lost != 0 {
+			t.Errorf("%s: %d of %d frames lost", way, lost, s.sent.Load())
+		}
+	}
+}
+
 // TestLACPVanish takes a member's interface away and makes it anew: it takes
 // part again, with LACP at the new one.
 func TestLACPVanish(t *testing.T) {

@@ -22,6 +22,9 @@ const (
 	// looks for itself at each frame; this bounds how long it takes the second
 	// choice instead of the first, and how old what is told is.
 	lookEvery = 5 * time.Millisecond
+	// dismissWait is how long a partner may take to send by other members; Linux
+	// looks at what it heard ten times a second.
+	dismissWait = 120 * time.Millisecond
 	// lacpEvery is how often the counters of LACP are told.
 	lacpEvery = time.Second
 )
@@ -101,6 +104,25 @@ func (d *Datapath) negotiate() {
 	}
 	if err := errors.Join(errs...); err != nil {
 		d.failed(fmt.Errorf("LACP: %w", err))
+	}
+}
+
+// dismiss tells the partners of members that leave, and gives them the time to
+// send by others. It is called when no frame leaves by the members any more, and
+// before those that come are not taken in.
+func (d *Datapath) dismiss() {
+	waits := false
+	for _, name := range d.model.touched.aggregates.All() {
+		if want := d.model.wantLACP(name); want != nil && d.lacp.leaves(name, want) {
+			waits = true
+			if err := d.lacp.set(name, want); err != nil {
+				d.failed(fmt.Errorf("LACP: %w", err))
+			}
+			d.lacp.release(name)
+		}
+	}
+	if waits {
+		time.Sleep(dismissWait)
 	}
 }
 
