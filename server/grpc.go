@@ -32,7 +32,6 @@ const (
 	keepaliveMinimum  = time.Second      // clients may ask this often
 	connectionTimeout = 20 * time.Second // for the handshakes
 	writeBuffer       = 64 << 10         // octets that go out at once
-	readBuffer        = 4 << 10          // octets; what is larger passes it by
 )
 
 // newGRPC builds the gRPC server with gNMI, health and reflection on it, all
@@ -42,10 +41,10 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, w
 		grpc.ForceServerCodecV2(gnmi.NewCodec()),
 		grpc.MaxRecvMsgSize(MaxReceiveBytes),
 		// A thousand subscribers are idle most of the time: none of them holds a
-		// buffer to write from meanwhile, and one to read small requests into.
+		// buffer to write from meanwhile, nor one to read into beside that of TLS.
 		grpc.SharedWriteBuffer(true),
 		grpc.WriteBufferSize(writeBuffer),
-		grpc.ReadBufferSize(readBuffer),
+		grpc.ReadBufferSize(0),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
