@@ -186,9 +186,10 @@ func (g *getter) overlay(ctx context.Context, leaves schema.Pattern) (*entry, er
 		if t == nil {
 			t = g.e.shapes.begin(g.snap, g.at.UnixNano())
 		}
+		rows := rowWriter{tx: t, src: src, json: g.enc == schema.JSON || g.enc == schema.JSONIETF}
 		var at time.Time
 		at, failed = src.Read(ctx, own.Keys(src.list), func(keys []string, values []schema.Value) error {
-			t.row(src, own, keys, values)
+			rows.put(own, keys, values)
 			return nil
 		})
 		if at.Before(g.at) {
@@ -201,20 +202,93 @@ func (g *getter) overlay(ctx context.Context, leaves schema.Pattern) (*entry, er
 	return t.root, nil
 }
 
-// row puts the leaves of a row into the tree that a pattern asks for.
-func (t *tx) row(src *source, p schema.Pattern, keys []string, values []schema.Value) {
+// rowWriter puts the rows of one source into a tree that is thrown away after
+// the answer. The rows of one entry come one after another, so that the list
+// they are in is looked for once.
+type rowWriter struct {
+	*tx
+	src  *source
+	json bool
+	// The list of the last row, and the keys of the entry that holds it.
+	outer  []string
+	holder *entry
+	list   *sublist
+	// inner says that the rows of the list are told within a value of JSON: they
+	// need no path in wire form.
+	inner bool
+}
+
+// put puts the leaves of a row that a pattern asks for.
+func (w *rowWriter) put(p schema.Pattern, keys []string, values []schema.Value) {
 	var e *entry
-	for i, id := range src.leaves {
+	for i, id := range w.src.leaves {
 		if !values[i].Valid() || !p.Match(id, keys) {
 			continue
 		}
 		if e == nil {
-			e = t.reach(src.list, keys)
+			e = w.entry(p, keys, values)
 		}
-		if !t.shapes[id].isKey {
-			t.put(e, id, values[i])
+		if !w.shapes[id].isKey {
+			w.tx.put(e, id, values[i])
 		}
 	}
+}
+
+// entry gives the entry of a row, ready to be modified.
+func (w *rowWriter) entry(p schema.Pattern, keys []string, values []schema.Value) *entry {
+	id := w.src.list
+	if id == ocpath.Root {
+		return w.root
+	}
+	n := ocpath.Get(id)
+	outer, own := keys[:len(keys)-len(n.Keys)], keys[len(keys)-len(n.Keys):]
+	if w.list == nil || !slices.Equal(w.outer, outer) {
+		w.outer = slices.Clone(outer)
+		w.holder = w.reach(n.Parent, w.outer)
+		w.list = w.tx.list(w.holder, id)
+		w.inner = w.json && p.Below(id, w.outer)
+	}
+	var buf [64]byte
+	key := appendSortKey(buf[:0], id, own)
+	old, ok := w.list.entries.Get(string(key))
+	switch {
+	case ok && old.gen == w.seq:
+		return old
+	case ok:
+		old = w.own(old)
+	default:
+		old = w.made(string(key), own, values)
+	}
+	w.list.entries.Set(old.id.sort, old)
+	return old
+}
+
+// made is a new entry with its key leaves and room for those of a row.
+func (w *rowWriter) made(sort string, own []string, values []schema.Value) *entry {
+	id := w.src.list
+	e := &entry{gen: w.seq, leaves: make([]leaf, 0, len(own)+len(w.src.leaves))}
+	if w.inner {
+		e.id = &ident{parent: w.holder.id, list: id, keys: slices.Concat(w.outer, own), sort: sort}
+	} else {
+		e.id = newIdent(w.holder.id, id, own)
+	}
+	for i, key := range ocpath.Get(id).Keys {
+		if at := slices.Index(w.src.leaves, key); at >= 0 && values[at].Valid() {
+			w.tx.put(e, key, values[at])
+		} else {
+			w.tx.put(e, key, keyValue(key, own[i]))
+		}
+	}
+	return e
+}
+
+// keyValue is the value of a key leaf.
+func keyValue(key ocpath.ID, text string) schema.Value {
+	value, err := schema.ParseKey(key, text)
+	if err != nil {
+		return schema.StringValue(text)
+	}
+	return value
 }
 
 // leaves adds an Update for each leaf.

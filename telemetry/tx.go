@@ -97,11 +97,7 @@ func (t *tx) list(e *entry, list ocpath.ID) *sublist {
 func (t *tx) newEntry(parent *ident, list ocpath.ID, own []string) *entry {
 	e := &entry{id: newIdent(parent, list, own), gen: t.seq}
 	for i, key := range ocpath.Get(list).Keys {
-		value, err := schema.ParseKey(key, own[i])
-		if err != nil {
-			value = schema.StringValue(own[i])
-		}
-		t.put(e, key, value)
+		t.put(e, key, keyValue(key, own[i]))
 	}
 	t.touched = append(t.touched, pair{nil, e})
 	return e
