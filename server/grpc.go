@@ -40,9 +40,9 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, w
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(gnmi.NewCodec()),
 		grpc.MaxRecvMsgSize(MaxReceiveBytes),
-		// A thousand subscribers are idle most of the time: none of them holds a
-		// buffer to write from meanwhile, nor one to read into beside that of TLS.
-		grpc.SharedWriteBuffer(true),
+		// A thousand subscribers are idle most of the time: gRPC by itself lets none
+		// hold a buffer to write from meanwhile; nor does one to read into beside
+		// that of TLS.
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ReadBufferSize(0),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
