@@ -111,3 +111,22 @@ func TestFoldCounters(t *testing.T) {
 		t.Error("counters of a port were folded into itself")
 	}
 }
+
+// BenchmarkCarriers asks for as many carriers as an element's aggregates may
+// have members, and for a few.
+func BenchmarkCarriers(b *testing.B) {
+	bed := newBed(b, 8)
+	for _, n := range []int{8, 4096} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			bed := bed.sub(b)
+			indexes, up := make([]uint32, n), make([]bool, n)
+			for i := range indexes {
+				indexes[i] = bed.ifindex[uint16(i%8+1)]
+			}
+			for b.Loop() {
+				bed.ok(bed.o.Carriers(indexes, up))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/carrier")
+		})
+	}
+}

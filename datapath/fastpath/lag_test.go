@@ -234,3 +234,46 @@ func TestLAGStaleDevice(t *testing.T) {
 	b.ok(netns.Set(b.ns))
 	want("in another namespace", 1)
 }
+
+// TestLAGEgressDrops has frames that can't leave by an aggregate: where no
+// member was chosen they are counted at the aggregate, else at the member.
+func TestLAGEgressDrops(t *testing.T) {
+	b := newBed(t, 3+2)
+	tests := []struct {
+		name      string
+		setup     func(*team)
+		frame     []byte
+		aggregate spec.DropReason
+		member    spec.DropReason
+	}{
+		{name: "not forwarding", setup: func(x *team) { x.aggregate(Port{PVID: 10}) },
+			frame: frame(host(50), host(1), untagged, 46), aggregate: spec.DropEgressDown},
+		{name: "VLAN not carried", setup: func(x *team) { x.aggregate(trunk(0, 20)) },
+			frame: frame(host(50), host(1), untagged, 46), aggregate: spec.DropEgressVLAN},
+		{name: "longer than the MTU", frame: frame(host(50), host(1), untagged, 1501), member: spec.DropTooBig},
+		{name: "flooded, longer than the MTU", frame: frame(broadcast, host(1), untagged, 1501), member: spec.DropTooBig},
+		{name: "flooded, no member", setup: func(x *team) { x.ok(x.o.LAGs().Delete(teamNumber)) },
+			frame: frame(broadcast, host(1), untagged, 46), aggregate: spec.DropEgressDown},
+		{name: "flooded, members dead", setup: func(x *team) { x.setLink(memberName(0), false); x.setLink(memberName(1), false) },
+			frame: frame(broadcast, host(1), untagged, 46), aggregate: spec.DropEgressDown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			team := newTeam(b.sub(t), 2, spec.ActiveBackup, false)
+			for m := range uint16(2) {
+				team.setLink(memberName(m), true)
+				team.wantLive(m)
+			}
+			team.members(10, 1, teamPort)
+			if tt.setup != nil {
+				tt.setup(team)
+			}
+			before := team.counters(firstMember + 1)
+			team.run(1, tt.frame)
+			after := team.counters(firstMember + 1)
+			checkDrop(t, "aggregate", diff(after[teamPort].Out, before[teamPort].Out), tt.aggregate)
+			checkDrop(t, "member", diff(after[firstMember].Out, before[firstMember].Out), tt.member)
+			checkDrop(t, "in", diff(after[1].In, before[1].In), spec.DropNone)
+		})
+	}
+}

@@ -137,6 +137,7 @@ func fillTable(table, old *bpf.SwitchLagTable, l *LAG) {
 	}
 	for m := range l.Members {
 		from, to := &l.Members[m], &table.Member[m]
+		atomic.StoreUint32(&to.LookedAt, 0)
 		storeWord(&to.Way, bpf.SwitchWay{Ifindex: from.IfIndex, Port: from.Port, Flags: from.flags()})
 		device := uint64(0)
 		if old.Member[m].Way.Ifindex == from.IfIndex {

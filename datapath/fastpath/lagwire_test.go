@@ -366,3 +366,30 @@ func TestLAGRestart(t *testing.T) {
 		t.Errorf("LAGs after all were deleted: %v, %v", lags, err)
 	}
 }
+
+// TestLAGGSO sends segments of 64 KB to an aggregate: they leave whole by one
+// member, tagged or not, where their pieces fit the MTU.
+func TestLAGGSO(t *testing.T) {
+	const size = 65000
+	for _, out := range []Port{access(10), trunk(0, 10)} {
+		t.Run(fmt.Sprintf("trunk=%v", out.Trunk), func(t *testing.T) {
+			b := newBed(t, 3+2)
+			team := newTeam(b, 2, spec.ActiveBackup, false)
+			team.aggregate(out)
+			w := b.hosts()
+			b.ok(unix.SetsockoptInt(w[1].fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1))
+			w[1].send(gsoFrame(host(50), host(1), size, 1448))
+			want := 14 + 40 + size
+			if out.Trunk {
+				want += 4
+			}
+			w[firstMember].wantLength("pieces that fit", want)
+			w[1].send(gsoFrame(host(50), host(1), size, 1500))
+			w[firstMember].wantNoneOf("pieces that do not fit", size)
+			c := team.counters(firstMember)[firstMember]
+			if c.Out.Drops[spec.DropTooBig] != 1 || c.Out.Unicast != 1 || c.Out.Octets != uint64(want) {
+				t.Errorf("out: %+v, want one frame of %d octets and one too big", c.Out, want)
+			}
+		})
+	}
+}
