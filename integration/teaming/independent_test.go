@@ -248,6 +248,42 @@ func (is *islands) now(t *testing.T, h *teaming.Host, place int) {
 	}))
 }
 
+// TestSwitchIndependentVLANs has tagged and untagged frames cross to bridges
+// that know nothing of VLANs.
+func TestSwitchIndependentVLANs(t *testing.T) {
+	is := newIslands(t)
+	is.configure(t, map[string]any{})
+	for _, c := range crossings() {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := is.n.Set(t.Context(), &gpb.SetRequest{Replace: []*gpb.Update{
+				element.Update("/interfaces/interface[name=host]/ethernet/switched-vlan/config", c.host),
+				element.Update("/interfaces/interface[name=also]/ethernet/switched-vlan/config", c.host),
+				element.Update("/interfaces/interface[name=team]/aggregation/switched-vlan/config", c.team),
+			}})
+			ok(t, err)
+			far := c.tci // of the frames between the bridges
+			if c.name == "trunk" {
+				far = 20
+			}
+			for _, way := range []struct {
+				from, to *teaming.Host
+				tci      uint16
+			}{{is.near, is.far[0], c.tci}, {is.far[0], is.near, far}, {is.also, is.far[1], c.tci}, {is.far[1], is.also, far}} {
+				s, err := teaming.NewStream(way.from, way.to, fewFlows, way.tci)
+				ok(t, err)
+				ok(t, teaming.Await(func() error {
+					loss, err := s.Burst(200)
+					if err == nil && (loss.Exceeds(0) || loss.Late != 0) {
+						err = fmt.Errorf("%s to %s: %s", way.from.IP, way.to.IP, loss)
+					}
+					return err
+				}))
+				ok(t, s.Close())
+			}
+		})
+	}
+}
+
 // TestAddressMovesByGratuitousARP has an address that was at the element appear
 // behind the bridges: frames from there are taken for reflections until a
 // gratuitous ARP says that it has moved.

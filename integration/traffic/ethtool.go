@@ -25,6 +25,23 @@ func GRO(n *topology.Namespace, name string, on bool) error {
 	return nil
 }
 
+// Speed sets what an interface tells of its speed, where its driver lets it, as
+// that of a tap does.
+//
+//	struct ethtool_cmd, 44 octets: command (4) … speed at 12 (2), duplex at 14,
+//	the speed's upper half at 28 (2)
+func Speed(n *topology.Namespace, name string, megabits uint32) error {
+	value := make([]byte, 44)
+	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_SSET)
+	binary.NativeEndian.PutUint16(value[12:], uint16(megabits))
+	binary.NativeEndian.PutUint16(value[28:], uint16(megabits>>16))
+	value[14] = 1 // full
+	if err := n.Do(func() error { return ethtool(name, value) }); err != nil {
+		return fmt.Errorf("interface %s: speed: %w", name, err)
+	}
+	return nil
+}
+
 // ethtool runs one command of include/uapi/linux/ethtool.h by
 // ioctl(SIOCETHTOOL), in the namespace of the calling thread.
 func ethtool(name string, value []byte) (err error) {
