@@ -45,33 +45,52 @@ type collector struct {
 	state State
 }
 
+// pauses are those between the tries of one collector.
+type pauses struct {
+	growing *backoff.ExponentialBackOff
+	last    time.Duration
+}
+
+func newPauses(first, last time.Duration) *pauses {
+	return &pauses{growing: backoff.NewExponentialBackOff(backoff.WithInitialInterval(first), backoff.WithMaxInterval(last), backoff.WithMaxElapsedTime(0))}
+}
+
+// next is how long to wait after a registration that stood for so long. They
+// grow until one stands for longer than the pause before it: a collector that
+// accepts and hangs up at once is tried as seldom as one that is not there.
+func (p *pauses) next(stood time.Duration) time.Duration {
+	if stood > p.last {
+		p.growing.Reset()
+	}
+	p.last = p.growing.NextBackOff()
+	return p.last
+}
+
 // run keeps the element registered until the context ends.
 func (c *collector) run(ctx context.Context) {
-	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.dialer.firstPause),
-		backoff.WithMaxInterval(c.dialer.lastPause), backoff.WithMaxElapsedTime(0))
+	pauses := newPauses(c.dialer.firstPause, c.dialer.lastPause)
 	for ctx.Err() == nil {
-		err := c.connect(ctx, pause.Reset)
+		stood, err := c.connect(ctx)
 		if ctx.Err() != nil {
 			c.ended(ctx, nil)
 			return
 		}
-		wait := pause.NextBackOff()
 		c.ended(ctx, err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(pauses.next(stood)):
 		}
 	}
 }
 
 // connect registers with the collector and serves the sessions that it opens
-// until the connection ends; why it did is the error. accepted is called once
-// the collector has accepted the element.
-func (c *collector) connect(ctx context.Context, accepted func()) error {
+// until the connection ends. It tells how long the collector has known the
+// element, and why the connection ended.
+func (c *collector) connect(ctx context.Context) (stood time.Duration, err error) {
 	c.change(func(s *State) { s.Tries++ })
 	conn, err := c.dial()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -81,17 +100,21 @@ func (c *collector) connect(ctx context.Context, accepted func()) error {
 	})
 	defer late.Stop()
 	r := &registration{collector: c, client: tpb.NewTunnelClient(conn)}
+	var accepted time.Time
 	err = r.serve(ctx, func() {
 		late.Stop()
-		accepted()
+		accepted = time.Now()
 		c.registered(ctx)
 	})
+	if !accepted.IsZero() {
+		stood = time.Since(accepted)
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
 	cancel(err)
 	r.sessions.Wait()
-	return err
+	return stood, err
 }
 
 // dial prepares the connection, which the first call makes.
@@ -158,6 +181,7 @@ func (c *collector) ended(ctx context.Context, err error) {
 type registration struct {
 	*collector
 	client   tpb.TunnelClient
+	accepted bool           // the collector knows the element
 	sessions sync.WaitGroup // the goroutines of open sessions
 
 	mu     sync.Mutex // only one may send at a time
@@ -209,7 +233,10 @@ func (r *registration) said(ctx context.Context, op *tpb.RegisterOp, accepted fu
 	if !t.GetAccept() {
 		return fmt.Errorf("the collector does not accept target %s: %s", r.dialer.target, t.GetError())
 	}
-	accepted()
+	if !r.accepted { // once is enough
+		r.accepted = true
+		accepted()
+	}
 	return nil
 }
 

@@ -375,3 +375,21 @@ func TestG44_OptionsRefused(t *testing.T) {
 		t.Errorf("without a name: %v %v", d, err)
 	}
 }
+
+// TestPauses: they grow while nothing lasts, and begin anew behind what did.
+func TestPauses(t *testing.T) {
+	p := newPauses(time.Second, time.Minute)
+	var last time.Duration
+	for range 30 {
+		last = p.next(0)
+	}
+	if last < 30*time.Second || last > 90*time.Second { // half as much more or less
+		t.Errorf("after thirty tries the pause is %s, want about a minute", last)
+	}
+	if again := p.next(last); again < 30*time.Second {
+		t.Errorf("after a registration as long as the pause before it is %s", again)
+	}
+	if first := p.next(2 * time.Minute); first > 2*time.Second {
+		t.Errorf("after a registration that lasted it is %s, want about a second", first)
+	}
+}
