@@ -37,7 +37,6 @@ var served = []string{
 	"release/models/platform/openconfig-platform-port.yang",
 	"release/models/platform/openconfig-platform.yang",
 	"release/models/qos/openconfig-qos.yang",
-	"release/models/sampling/openconfig-sampling-sflow.yang",
 	"release/models/system/openconfig-system-grpc.yang",
 	"release/models/system/openconfig-system.yang",
 	"release/models/vlan/openconfig-vlan.yang",

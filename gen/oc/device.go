@@ -17,7 +17,6 @@ type Device struct {
 	NetworkInstances *OpenconfigNetworkInstance_NetworkInstances `path:"network-instances" module:"openconfig-network-instance"`
 	PacketTests      *SignalboxTrace_PacketTests                 `path:"packet-tests" module:"signalbox-trace"`
 	Qos              *OpenconfigQos_Qos                          `path:"qos" module:"openconfig-qos"`
-	Sampling         *OpenconfigSampling_Sampling                `path:"sampling" module:"openconfig-sampling"`
 	System           *OpenconfigSystem_System                    `path:"system" module:"openconfig-system"`
 	Traces           *SignalboxTrace_Traces                      `path:"traces" module:"signalbox-trace"`
 }
@@ -85,16 +84,6 @@ func (t *Device) GetOrCreateQos() *OpenconfigQos_Qos {
 	}
 	t.Qos = &OpenconfigQos_Qos{}
 	return t.Qos
-}
-
-// GetOrCreateSampling retrieves the value of the Sampling field
-// or returns the existing field if it already exists.
-func (t *Device) GetOrCreateSampling() *OpenconfigSampling_Sampling {
-	if t.Sampling != nil {
-		return t.Sampling
-	}
-	t.Sampling = &OpenconfigSampling_Sampling{}
-	return t.Sampling
 }
 
 // GetOrCreateSystem retrieves the value of the System field
@@ -173,16 +162,6 @@ func (t *Device) GetPacketTests() *SignalboxTrace_PacketTests {
 func (t *Device) GetQos() *OpenconfigQos_Qos {
 	if t != nil && t.Qos != nil {
 		return t.Qos
-	}
-	return nil
-}
-
-// GetSampling returns the value of the Sampling struct pointer
-// from Device. If the receiver or the field Sampling is nil, nil
-// is returned such that the Get* methods can be safely chained.
-func (t *Device) GetSampling() *OpenconfigSampling_Sampling {
-	if t != nil && t.Sampling != nil {
-		return t.Sampling
 	}
 	return nil
 }

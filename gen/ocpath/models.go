@@ -15,8 +15,6 @@ var models = [...]Model{
 	{Name: "openconfig-platform-cpu", Organization: "OpenConfig working group", Version: "0.1.1"},
 	{Name: "openconfig-platform-port", Organization: "OpenConfig working group", Version: "1.0.1"},
 	{Name: "openconfig-qos", Organization: "OpenConfig working group", Version: "2.2.0"},
-	{Name: "openconfig-sampling", Organization: "OpenConfig working group", Version: "0.1.0"},
-	{Name: "openconfig-sampling-sflow", Organization: "OpenConfig working group", Version: "1.1.0"},
 	{Name: "openconfig-system", Organization: "OpenConfig working group", Version: "3.1.0"},
 	{Name: "openconfig-system-grpc", Organization: "OpenConfig working group", Version: "1.1.0"},
 	{Name: "openconfig-vlan", Organization: "OpenConfig working group", Version: "3.2.2"},
