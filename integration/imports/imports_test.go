@@ -48,12 +48,12 @@ func rooms() []room {
 		{"server/gnmi/...", []string{"server/access", "server/config/...", "server/openconfig", "telemetry/...", "gen/ocpath"}},
 		{"server/host", nil},
 		{"server/dialout", nil},
+		{"server/sflow", []string{"datapath/spec"}},
 		{"server/trace", []string{"server/openconfig", "server/file", "telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
 		{"server/metrics", []string{"telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
 		{"cmd/signalbox/internal/top", []string{"cmd/signalbox/internal/element"}},
-		{"cmd/signalbox/internal/packets", nil},
 		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "server/access", "server/dialout", "datapath", "datapath/spec", "gen/ocpath"}},
 		{"integration/...", []string{"integration/..."}},
 	}
