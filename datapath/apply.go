@@ -260,7 +260,7 @@ func (d *Datapath) Flush() error {
 	}
 	d.quitOnce.Do(func() { close(d.quit) })
 	<-d.done
-	return errors.Join(err, d.endTeaming(), d.removeObjects(err == nil), d.release())
+	return errors.Join(err, d.endTeaming(), d.endTracing(), d.removeObjects(err == nil), d.release())
 }
 
 // removeObjects removes the maps, the programs and the pins. The record goes

@@ -70,6 +70,8 @@ type Datapath struct {
 	since    time.Time // when members that are lost were last known to be well; zero: now
 	lacpTold time.Time // when the counters of LACP were last told
 
+	traces traces
+
 	requests chan func()
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
@@ -92,6 +94,7 @@ type seen struct {
 	switches   map[string]*spec.SwitchState
 	snapshot   *spec.State // copies of both, nil when they changed
 	ports      [spec.MaxPorts + 1]string
+	named      uint64 // counts what changed in ports
 	vswitches  [spec.MaxSwitches + 1]string
 	numbers    map[string]uint16 // of ports and members, by interface name
 }
@@ -287,7 +290,7 @@ func (d *Datapath) release() error {
 		return nil
 	}
 	d.closed = true
-	errs := []error{d.endTeaming()}
+	errs := []error{d.endTeaming(), d.endTracing()}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
 	}

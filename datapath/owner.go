@@ -112,6 +112,11 @@ func (d *Datapath) next() time.Time {
 	for _, a := range d.model.aggregates {
 		next = earliest(next, a.due)
 	}
+	for _, t := range d.traces.places {
+		if t != nil {
+			next = earliest(next, t.ends)
+		}
+	}
 	return next
 }
 
@@ -119,6 +124,7 @@ func (d *Datapath) next() time.Time {
 // at what failed.
 func (d *Datapath) wake(now time.Time) {
 	d.model.touchDue(now)
+	d.expireTraces(now)
 	again := !d.retry.IsZero() && !now.Before(d.retry)
 	if again {
 		d.retry = time.Time{}
@@ -258,6 +264,7 @@ func (d *Datapath) follow(now time.Time) {
 	}
 	d.publish(now)
 	d.carriers.stale = d.carriers.stale || d.model.touched.aggregates.Len() > 0
+	d.followTraces()
 	d.model.begin()
 }
 

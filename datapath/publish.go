@@ -56,6 +56,7 @@ func (d *Datapath) publish(now time.Time) {
 	}
 	for _, n := range t.ports.All() {
 		d.seen.ports[n], _ = d.model.portNumbers.used(int(n))
+		d.seen.named++
 	}
 	for _, n := range t.switches.All() {
 		d.seen.vswitches[n], _ = d.model.switchNumbers.used(int(n))

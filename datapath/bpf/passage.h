@@ -33,8 +33,7 @@ struct passage {
 	__u8 out;		/* or can't leave by act */
 	bool to_host;		/* it is the host's */
 	bool to_all;		/* it is flooded */
-	__u32 traced;		/* sessions that it may fit (trace.h), */
-	__u32 late;		/* those of them whose output port is not known */
+	__u32 traced;		/* sessions that it may fit (trace.h) */
 };
 
 #endif

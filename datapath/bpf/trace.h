@@ -147,15 +147,17 @@ struct trace_frame {
 	__u32 vlan;
 	__u32 tag;		/* TAG_PRESENT | control information, or 0 */
 	__u32 octets;
-	__u32 late;		/* sessions whose output port is not known yet */
 };
 
 /*
  * trace_fits is whether a frame may fit a session. Conditions are constants to
- * the verifier, which takes out what the session does not ask.
+ * the verifier, which takes out what the session does not ask. Which sessions
+ * a frame fits is kept in memory that the verifier does not follow: else it
+ * would look at each set of sessions by itself.
  */
-static inline bool trace_fits(const volatile struct trace_session *s,
-			      __u32 bit, struct trace_frame *x)
+static inline bool trace_fits(const volatile struct trace_session *s, __u32 bit,
+			      const struct trace_frame *x,
+			      struct trace_record *t)
 {
 	__u32 flags = s->flags;
 	bool fits;
@@ -165,7 +167,7 @@ static inline bool trace_fits(const volatile struct trace_session *s,
 			(x->aggregate && trace_has(s->ports, x->aggregate)));
 		if (!fits && flags & TRACE_OUT) {
 			if (!x->out_port)
-				x->late |= bit;
+				t->late |= bit;
 			fits = !x->out_port || trace_has(s->ports, x->out_port);
 		}
 		if (!fits)
@@ -176,12 +178,12 @@ static inline bool trace_fits(const volatile struct trace_session *s,
 
 #define TRACE_GATE(i)							\
 	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
-	    trace_fits(&trace_sessions[i], 1 << i, &x) &&		\
+	    trace_fits(&trace_sessions[i], 1 << i, &x, t) &&		\
 	    (!(trace_sessions[i].flags & TRACE_FILTER) ||		\
 	     trace_filter_##i(skb, x.tag, x.octets)) &&			\
-	    (trace_sessions[i].flags & TRACE_REASONS || x.late & 1 << i ||	\
+	    (trace_sessions[i].flags & TRACE_REASONS || t->late & 1 << i ||	\
 	     trace_take(i, trace_sessions[i].sample)))			\
-		fits |= 1 << i;
+		p->traced |= 1 << i;
 
 /* trace_tag is the outer tag that a frame came with, whatever its TPID. */
 static inline __u32 trace_tag(struct __sk_buff *skb, const struct frame *f)
@@ -239,29 +241,25 @@ __attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
 					  struct passage *p, __u32 where)
 {
 	struct trace_frame x = { .in_port = where & 0xffff, .out_port = where >> 16 };
-	struct trace_record *t;
-	__u32 fits = 0;
+	struct trace_record *t = trace_record();
 
-	if (!p)
+	if (!t || !p)
 		return 0;
 	p->traced = 0;
+	t->late = 0;
+	t->left = 0;
 	x.tag = p->frame.tag;
 	x.octets = p->frame.octets;
 	trace_port(&x, &p->frame);
 	p->vlan = x.vlan;
 	if (explaining) {
-		fits = 1;
+		p->traced = 1;
 	} else {
 		trace_pull(skb);
 		EACH_TRACE(TRACE_GATE)
 	}
-	if (!fits)
+	if (!p->traced)
 		return 0;
-	t = trace_record();
-	if (!t)
-		return 0;
-	p->traced = fits;
-	p->late = x.late;
 	t->head.ifindex = p->frame.ifindex;
 	t->head.octets = x.octets;
 	t->head.tag = trace_tag(skb, &p->frame);
@@ -277,25 +275,20 @@ __attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
 }
 
 #define TRACE_LEAVES(i)							\
-	if (trace_sessions[i].flags & TRACE_OUT && late & 1 << i &&	\
+	if (trace_sessions[i].flags & TRACE_OUT &&			\
 	    (trace_has(trace_sessions[i].ports, port) ||			\
 	     trace_has(trace_sessions[i].ports, aggregate)))		\
-		late &= ~(1 << i);
+		t->left |= 1 << i;
 
-/* trace_leaves: sessions whose output port it was are no longer in doubt. */
-__attribute__((noinline)) int trace_leaves(struct passage *p, __u32 port)
+/* trace_leaves notes the sessions whose output port it is. */
+static inline void trace_leaves(struct trace_record *t, __u32 port)
 {
 	struct port *member = bpf_map_lookup_elem(&ports, &port);
-	__u32 late, aggregate = 0;
+	__u32 aggregate = 0;
 
-	if (!p)
-		return 0;
-	late = p->late;
 	if (member)
 		aggregate = member->aggregate;
 	EACH_TRACE(TRACE_LEAVES)
-	p->late = late;
-	return 0;
 }
 
 /*
@@ -315,8 +308,8 @@ __attribute__((noinline)) int trace_note(struct passage *p, __u32 what,
 		if (!t->head.reason)
 			t->head.reason = reason;
 	}
-	if (p->late && (what & 0xff) >= TRACE_EGRESS)
-		trace_leaves(p, where & 0xffff);
+	if (t->late & ~t->left && (what & 0xff) >= TRACE_EGRESS)
+		trace_leaves(t, where & 0xffff);
 	at = t->head.steps;
 	if (at >= TRACE_STEPS) {
 		t->head.cut = 1;
@@ -400,18 +393,22 @@ __attribute__((noinline)) int trace_learn(struct passage *p, __u32 learns,
 	return reason;
 }
 
+/*
+ * What a session's conditions say that are known only when the frame leaves.
+ * Where they are all met, the frame is counted and sampled now.
+ */
 #define TRACE_TELL(i)							\
-	if (trace_sessions[i].flags & TRACE_ACTIVE && fits & 1 << i &&	\
+	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
+	    p->traced & ~(t->late & ~t->left) & 1 << i &&		\
 	    (!(trace_sessions[i].flags & TRACE_REASONS) ||		\
-	     reasons & trace_sessions[i].reasons) &&			\
-	    (!(late & 1 << i) || !(p->late & 1 << i)) &&			\
-	    (!(late & 1 << i || trace_sessions[i].flags & TRACE_REASONS) ||	\
+	     t->head.reasons & trace_sessions[i].reasons) &&		\
+	    (!(trace_sessions[i].flags & TRACE_REASONS || t->late & 1 << i) || \
 	     trace_take(i, trace_sessions[i].sample)) &&		\
 	    (!trace_sessions[i].limit ||				\
 	     trace_allow(i, trace_sessions[i].limit, p->now))) {	\
-		told |= 1 << i;						\
-		if (snap < trace_sessions[i].snap)			\
-			snap = trace_sessions[i].snap;			\
+		t->head.sessions |= 1 << i;				\
+		if (t->head.captured < trace_sessions[i].snap)		\
+			t->head.captured = trace_sessions[i].snap;	\
 	}
 
 /* trace_count adds to what the sessions have been told, or have lost. */
@@ -455,7 +452,7 @@ static inline __u32 trace_capture(struct __sk_buff *skb, struct trace_record *t,
 __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p,
 					__u32 what, __u32 out_port)
 {
-	__u32 zero = 0, told = 0, snap = 0, steps, size, reasons, fits, late;
+	__u32 zero = 0, steps, size;
 	struct trace_record *t = trace_record();
 	__u64 *packets;
 
@@ -467,26 +464,27 @@ __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p
 	t->head.out_port = out_port;
 	if (explaining)
 		return 0;
-	fits = p->traced;
-	late = t->head.cut ? 0 : p->late;
-	reasons = t->head.reasons;
+	t->head.sessions = 0;
+	t->head.captured = 0;	/* how much is wanted, before it is how much there is */
 	EACH_TRACE(TRACE_TELL)
 	packets = bpf_map_lookup_elem(&trace_packets, &zero);
-	if (!told || !packets)
+	if (!t->head.sessions || !packets)
 		return 0;
 	t->head.time = bpf_ktime_get_ns();
 	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++*packets;
-	t->head.sessions = told;
 	t->head.present = skb->len;
 	steps = t->head.steps;
 	if (steps > TRACE_STEPS)
 		return 0;
-	t->head.captured = snap ? trace_capture(skb, t, steps, snap) : 0;
-	size = sizeof(t->head) + steps * sizeof(t->step[0]) + t->head.captured;
+	size = t->head.captured;
+	if (size)
+		size = trace_capture(skb, t, steps, size);
+	t->head.captured = size;
+	size += sizeof(t->head) + steps * sizeof(t->step[0]);
 	asm volatile("" : "+r"(size));
 	if (size > sizeof(*t))
 		return 0;
-	trace_count(told, bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP) != 0);
+	trace_count(t->head.sessions, bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP) != 0);
 	return 0;
 }
 

@@ -100,6 +100,8 @@ struct trace_record {
 	struct trace_head head;
 	struct trace_step step[TRACE_STEPS];
 	__u8 octets[TRACE_SNAP + 1];
+	__u32 late;	/* sessions of which the output port decides, */
+	__u32 left;	/* and has; the program's own */
 };
 
 enum trace_session_flags {

@@ -111,7 +111,8 @@ func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records ui
 }
 
 // Set makes the program tell what the sessions ask for, each by its place;
-// nil is none. Frames go on meanwhile by the old sessions.
+// nil is none. Frames go on meanwhile by the old sessions; when it returns, all
+// is in the ring that was traced for them.
 func (t *Tracer) Set(sessions *[spec.MaxTraces]*TraceSession) error {
 	p, err := t.o.loadTraced(sessions, t.maps, false)
 	if err != nil {
@@ -122,10 +123,24 @@ func (t *Tracer) Set(sessions *[spec.MaxTraces]*TraceSession) error {
 	}
 	old := t.program
 	t.program = p
+	programsDone()
 	if old != nil {
 		return old.Close()
 	}
 	return nil
+}
+
+// Stop puts the program that does not trace back in its place. When it returns,
+// all is in the ring that was traced.
+func (t *Tracer) Stop() error {
+	if t.program == nil {
+		return nil
+	}
+	old := t.program
+	t.program = nil
+	err := t.o.exchange(t.o.plain)
+	programsDone()
+	return errors.Join(err, old.Close())
 }
 
 // Reset makes the counts of a session zero, before a new one gets its place.
@@ -155,12 +170,9 @@ func (t *Tracer) Counts(session int) (sum TraceCount, err error) {
 	return sum, nil
 }
 
-// Close puts the program that does not trace back in its place.
+// Close stops, and gives everything back.
 func (t *Tracer) Close() error {
-	var errs []error
-	if t.program != nil {
-		errs = append(errs, t.o.exchange(t.o.plain), t.program.Close())
-	}
+	errs := []error{t.Stop()}
 	if t.ring != nil {
 		errs = append(errs, t.ring.Close())
 	}

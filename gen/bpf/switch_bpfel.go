@@ -319,6 +319,8 @@ type SwitchTraceRecord struct {
 	Head   SwitchTraceHead
 	Step   [48]SwitchTraceStep
 	Octets [65536]uint8
+	Late   uint32
+	Left   uint32
 }
 
 type SwitchTraceSession struct {

@@ -37,7 +37,7 @@ func rooms() []room {
 		{"datapath/netdev", []string{"datapath/spec", "datapath/reconcile"}},
 		{"datapath/lag", []string{"datapath/spec"}},
 		{"datapath/lacp", []string{"datapath/spec"}},
-		{"datapath/...", []string{"datapath/spec", "datapath/reconcile", "datapath/fastpath", "datapath/netdev", "datapath/lag", "datapath/lacp", "datapath/internal/...", "gen/bpf"}},
+		{"datapath/...", []string{"datapath/spec", "datapath/reconcile", "datapath/fastpath", "datapath/netdev", "datapath/lag", "datapath/lacp", "datapath/filter", "datapath/internal/...", "gen/bpf"}},
 		{"telemetry/wire", nil},
 		{"telemetry/schema", []string{"gen/ocpath", "telemetry/wire"}},
 		{"telemetry/...", []string{"telemetry/...", "gen/ocpath"}},

@@ -1,0 +1,151 @@
+package datapath
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox/datapath/fastpath"
+	"github.com/signalbox/signalbox/datapath/reconcile"
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// Bounds of a frame that is explained.
+const (
+	minFrame = 14         // an Ethernet header
+	maxFrame = 65535 + 18 // the largest MTU, a header and a tag
+)
+
+// Explain says what would become of a frame that came in at a port now, or, with
+// a change, what would if that had been applied. The port is an interface, of an
+// aggregate one of its members. The program itself is asked, on the maps as they
+// are or on a copy with the change: no frame is sent or counted, and no address
+// learned. The change is checked as Check does.
+//
+// What cannot be is a *spec.Invalid.
+func (d *Datapath) Explain(ctx context.Context, port string, frame []byte, change *spec.Change) (x spec.Explanation, err error) {
+	if len(frame) < minFrame || len(frame) > maxFrame {
+		return x, &spec.Invalid{Port: port, Reason: fmt.Sprintf("a frame of %d octets: want %d to %d", len(frame), minFrame, maxFrame)}
+	}
+	if change != nil {
+		if err := checkValues(*change); err != nil {
+			return x, err
+		}
+	}
+	err = d.do(ctx, func() error {
+		if change == nil {
+			x, err = d.explain(d.objects, port, frame)
+			return err
+		}
+		if err := d.lookAtNamed(*change); err != nil {
+			return err
+		}
+		return d.propose(*change, func() error {
+			shadow, err := d.objects.Shadow()
+			if err != nil {
+				return err
+			}
+			if err = d.fill(shadow); err == nil {
+				x, err = d.explain(shadow, port, frame)
+			}
+			return errors.Join(err, shadow.CloseShadow())
+		})
+	})
+	return x, err
+}
+
+// explain asks about a frame on maps that are as the model is.
+func (d *Datapath) explain(o *fastpath.Objects, port string, frame []byte) (x spec.Explanation, err error) {
+	fail := func(reason string) error { return &spec.Invalid{Port: port, Reason: reason} }
+	p := d.model.ports[port]
+	switch {
+	case p == nil || p.number == 0:
+		return x, fail("neither a switch port nor a member of an aggregate")
+	case p.isAggregate():
+		names := slices.Sorted(maps.Keys(d.model.aggregates[port].members))
+		return x, fail(fmt.Sprintf("frames come in at its members: want one of %v", names))
+	case d.model.byName[port] == nil:
+		return x, fail("the interface is not there")
+	}
+	r, found, err := o.Explain(d.model.byName[port].Index, frame)
+	if err != nil {
+		return x, err
+	}
+	if !found { // of an aggregate that is on no switch
+		return spec.Explanation{Verdict: spec.VerdictPunt}, nil
+	}
+	var names portNames
+	for number, p := range d.model.byNumber {
+		names.names[number] = p.cfg.Name
+		if p.cfg.Member != nil {
+			names.names[number] = memberKey(p.cfg.Member.Aggregate, p.cfg.Name)
+		}
+	}
+	return names.explanation(r), nil
+}
+
+// propose does something while the model is as if a change had been applied.
+func (d *Datapath) propose(c spec.Change, do func() error) error {
+	type clock struct {
+		hold hold
+		due  time.Time
+		up   bool
+	}
+	clocks := make(map[*port]clock)
+	for _, p := range d.model.ports {
+		clocks[p] = clock{p.hold, p.due, p.up}
+	}
+	defer d.model.begin()
+	inverse, err := d.model.update(c)
+	if err == nil {
+		err = d.model.validate(c)
+	}
+	if err != nil {
+		return errors.Join(err, d.model.revert(inverse))
+	}
+	d.model.settle(time.Now())
+	d.model.resolve()
+	err = do()
+	d.model.takeBack()
+	err = errors.Join(err, d.model.revert(inverse))
+	for p, c := range clocks {
+		p.hold, p.due, p.up = c.hold, c.due, c.up
+	}
+	d.model.settle(time.Now())
+	return err
+}
+
+// fill brings a shadow to what the model wants, where the change touches it.
+func (d *Datapath) fill(o *fastpath.Objects) error {
+	k := &d.model.touched
+	if k.lost.Len()+k.leaving.Len()+k.down.Len() > 0 {
+		if _, err := o.FDB().Delete(d.model.stale); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	return errors.Join(
+		refill(o.Switches(), &k.switches, d.model.wantSwitch),
+		refill(o.FIDs(), &k.fids, d.model.wantFID),
+		refill(o.Ports(), &k.ports, d.model.wantPort),
+		refill(o.LAGs(), &k.lags, d.model.wantLAG),
+		refill(o.Flood(), &k.flood, d.model.wantFlood),
+		refill(o.Statics(), &k.addresses, d.model.wantStatic),
+		refill(o.PortNumbers(), &k.links, d.model.wantNumber),
+	)
+}
+
+// refill writes the touched keys of a table.
+func refill[K, V comparable](t reconcile.Table[K, V], keys *reconcile.Keys[K], want func(K) (V, bool)) error {
+	var errs []error
+	for _, k := range keys.All() {
+		if v, ok := want(k); ok {
+			errs = append(errs, t.Put(k, v))
+		} else {
+			errs = append(errs, t.Delete(k))
+		}
+	}
+	return errors.Join(errs...)
+}
