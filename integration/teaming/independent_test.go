@@ -207,15 +207,27 @@ func (is *islands) failsOver(t *testing.T) {
 	announced := counter(t, is.n, "/interfaces/interface[name=team]/aggregation/teaming/state/announced-addresses")
 	s, err := teaming.NewStream(is.far[kept], is.near, fewFlows, 0)
 	ok(t, err)
-	s.Start(perSecond / 4)
-	ok(t, s.Flowing(500))
+	out, err := teaming.NewStream(is.also, is.far[kept], fewFlows, 0)
+	ok(t, err)
+	for _, each := range []*teaming.Stream{s, out} {
+		each.Start(perSecond / 4)
+		ok(t, each.Flowing(500))
+	}
 	ok(t, is.wires[lost].Cut())
 	ok(t, is.n.Leaf(t.Context(), memberLeaf(teaming.MemberNames(2)[lost], "role"), "DOWN"))
-	ok(t, s.Flowing(500))
+	for _, each := range []*teaming.Stream{s, out} {
+		ok(t, each.Flowing(500))
+	}
 	loss, err := s.Settle()
 	ok(t, err)
-	ok(t, s.Close())
-	t.Logf("until the bridges knew: %s", loss)
+	t.Logf("in, until the bridges knew: %s", loss)
+	sent, err := out.Settle()
+	ok(t, err)
+	t.Logf("out: %s", sent)
+	if sent.Exceeds(1) {
+		t.Errorf("out: %s; want at most 1 lost", sent)
+	}
+	ok(t, errors.Join(s.Close(), out.Close()))
 	is.now(t, is.near, kept)
 	if now := counter(t, is.n, "/interfaces/interface[name=team]/aggregation/teaming/state/announced-addresses"); now <= announced {
 		t.Errorf("%d addresses are announced, before %d", now, announced)
