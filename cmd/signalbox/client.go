@@ -31,6 +31,7 @@ func clientCommands() []*cobra.Command {
 	f := &clientFlags{}
 	commands := []*cobra.Command{
 		statusCommand(f), showCommand(f), getCommand(f), setCommand(f), commitCommand(f), rollbackCommand(f), watchCommand(f), topCommand(f),
+		traceCommand(f), captureCommand(f), explainCommand(f),
 	}
 	for _, c := range commands {
 		f.register(c)

@@ -217,6 +217,12 @@ func (c *Client) Collect(ctx context.Context, paths ...string) (*Tree, error) {
 // Subscribe hands each notification to the caller until the element ends the
 // stream, the context ends, or the caller gives an error.
 func (c *Client) Subscribe(ctx context.Context, list *gpb.SubscriptionList, each func(*gpb.Notification) error) error {
+	return c.Follow(ctx, list, func() error { return nil }, each)
+}
+
+// Follow is Subscribe, and calls synced when all was sent that was there at the
+// start: what happens from then on is not missed.
+func (c *Client) Follow(ctx context.Context, list *gpb.SubscriptionList, synced func() error, each func(*gpb.Notification) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.gnmi.Subscribe(ctx)
@@ -236,9 +242,12 @@ func (c *Client) Subscribe(ctx context.Context, list *gpb.SubscriptionList, each
 			return c.explain(err)
 		}
 		if n := answer.GetUpdate(); n != nil {
-			if err := each(n); err != nil {
-				return err
-			}
+			err = each(n)
+		} else if answer.GetSyncResponse() {
+			err = synced()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -1,0 +1,104 @@
+package packets
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+)
+
+// Summary says in a few words what a packet is, from as much of it as there is.
+// It takes what anybody sent: there is nothing in it but what can be printed.
+func Summary(octets []byte) string {
+	if len(octets) < 14 {
+		return ""
+	}
+	packet := gopacket.NewPacket(octets, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+	ether, ok := packet.Layer(layers.LayerTypeEthernet).(*layers.Ethernet)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s > %s %s", address(ether.SrcMAC), address(ether.DstMAC), above(packet, ether))
+}
+
+// address is a MAC address; groups that people know have a name.
+func address(mac net.HardwareAddr) string {
+	if mac.String() == "ff:ff:ff:ff:ff:ff" {
+		return "broadcast"
+	}
+	return mac.String()
+}
+
+// above says what is above Ethernet.
+func above(packet gopacket.Packet, ether *layers.Ethernet) string {
+	ports := transport(packet)
+	if arp, ok := packet.Layer(layers.LayerTypeARP).(*layers.ARP); ok {
+		return arpText(arp)
+	}
+	if ip, ok := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4); ok {
+		if ports == "" {
+			ports = strings.ToLower(ip.Protocol.String())
+		}
+		return fmt.Sprintf("%s > %s %s", ip.SrcIP, ip.DstIP, ports)
+	}
+	if ip, ok := packet.Layer(layers.LayerTypeIPv6).(*layers.IPv6); ok {
+		if ports == "" {
+			ports = strings.ToLower(ip.NextHeader.String())
+		}
+		return fmt.Sprintf("%s > %s %s", ip.SrcIP, ip.DstIP, ports)
+	}
+	kind := ether.EthernetType
+	if tag, ok := packet.Layer(layers.LayerTypeDot1Q).(*layers.Dot1Q); ok {
+		kind = tag.Type
+	}
+	if kind < 0x600 {
+		return "llc"
+	}
+	return fmt.Sprintf("type 0x%04x", uint16(kind))
+}
+
+func arpText(arp *layers.ARP) string {
+	if len(arp.SourceProtAddress) != 4 || len(arp.DstProtAddress) != 4 {
+		return "arp"
+	}
+	from, to := net.IP(arp.SourceProtAddress), net.IP(arp.DstProtAddress)
+	if arp.Operation == layers.ARPRequest {
+		return fmt.Sprintf("arp who has %s, tell %s", to, from)
+	}
+	return fmt.Sprintf("arp %s is here", from)
+}
+
+// transport says what is above IP, "" where that is not known.
+func transport(packet gopacket.Packet) string {
+	for _, l := range packet.Layers() {
+		switch l := l.(type) {
+		case *layers.TCP:
+			return fmt.Sprintf("tcp %d > %d%s", l.SrcPort, l.DstPort, tcpFlags(l))
+		case *layers.UDP:
+			return fmt.Sprintf("udp %d > %d", l.SrcPort, l.DstPort)
+		case *layers.ICMPv4:
+			return "icmp " + strings.ToLower(l.TypeCode.String())
+		case *layers.ICMPv6:
+			return "icmp6 " + strings.ToLower(l.TypeCode.String())
+		}
+	}
+	return ""
+}
+
+func tcpFlags(tcp *layers.TCP) string {
+	var set []string
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{tcp.SYN, "S"}, {tcp.FIN, "F"}, {tcp.RST, "R"}, {tcp.PSH, "P"}} {
+		if f.on {
+			set = append(set, f.name)
+		}
+	}
+	if len(set) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(set, "") + "]"
+}
