@@ -3,9 +3,12 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/config/tree"
+	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
 // maxHistory is how many commits can be gone back behind.
@@ -36,6 +39,18 @@ func (h *history) add(p past) {
 		clear((*h)[:over])
 		*h = append((*h)[:0:0], (*h)[over:]...)
 	}
+}
+
+// passing reports that a difference is about trace sessions only: they come and
+// go with who looks, and are no versions of a configuration.
+func passing(diff *tree.Difference) bool {
+	within := func(path schema.Path) bool { return path.Within(schema.Path{Node: ocpath.Traces}) }
+	for _, path := range slices.Concat(diff.Deletes, diff.Created) {
+		if !within(path) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(diff.Updates, func(leaf tree.Leaf) bool { return !within(leaf.Path) })
 }
 
 // back makes a candidate of the running configuration the version of a commit.

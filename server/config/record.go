@@ -181,7 +181,7 @@ func (l *loaded) replay(s *tree.Schema, e *tree.Editor, text []byte, number uint
 		l.changed = r.Time
 	}
 	if keep {
-		if made := e.Difference(); !made.Empty() {
+		if made := e.Difference(); !made.Empty() && !passing(&made) {
 			l.history.add(past{id: number, at: r.Time, by: r.By, back: s.Inverse(l.device, &made)})
 		}
 	}

@@ -132,7 +132,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 	if err := s.persist(diff, t.pending, t.at, t.by); err != nil {
 		return errors.Join(err, s.revert(ctx, change), s.applySessions(ctx, s.config.Sessions(next)))
 	}
-	if !diff.Empty() {
+	if !diff.Empty() && !passing(diff) {
 		s.history.add(past{id: s.journal.Seq(), at: t.at, by: t.by, back: s.schema.Inverse(s.Running(), diff)})
 		s.changed = t.at
 	}
