@@ -14,9 +14,11 @@ type Device struct {
 	Components       *OpenconfigPlatform_Components              `path:"components" module:"openconfig-platform"`
 	Interfaces       *OpenconfigInterfaces_Interfaces            `path:"interfaces" module:"openconfig-interfaces"`
 	Lacp             *OpenconfigLacp_Lacp                        `path:"lacp" module:"openconfig-lacp"`
+	Lldp             *OpenconfigLldp_Lldp                        `path:"lldp" module:"openconfig-lldp"`
 	NetworkInstances *OpenconfigNetworkInstance_NetworkInstances `path:"network-instances" module:"openconfig-network-instance"`
 	PacketTests      *SignalboxTrace_PacketTests                 `path:"packet-tests" module:"signalbox-trace"`
 	Qos              *OpenconfigQos_Qos                          `path:"qos" module:"openconfig-qos"`
+	Sampling         *OpenconfigSampling_Sampling                `path:"sampling" module:"openconfig-sampling"`
 	System           *OpenconfigSystem_System                    `path:"system" module:"openconfig-system"`
 	Traces           *SignalboxTrace_Traces                      `path:"traces" module:"signalbox-trace"`
 }
@@ -56,6 +58,16 @@ func (t *Device) GetOrCreateLacp() *OpenconfigLacp_Lacp {
 	return t.Lacp
 }
 
+// GetOrCreateLldp retrieves the value of the Lldp field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreateLldp() *OpenconfigLldp_Lldp {
+	if t.Lldp != nil {
+		return t.Lldp
+	}
+	t.Lldp = &OpenconfigLldp_Lldp{}
+	return t.Lldp
+}
+
 // GetOrCreateNetworkInstances retrieves the value of the NetworkInstances field
 // or returns the existing field if it already exists.
 func (t *Device) GetOrCreateNetworkInstances() *OpenconfigNetworkInstance_NetworkInstances {
@@ -84,6 +96,16 @@ func (t *Device) GetOrCreateQos() *OpenconfigQos_Qos {
 	}
 	t.Qos = &OpenconfigQos_Qos{}
 	return t.Qos
+}
+
+// GetOrCreateSampling retrieves the value of the Sampling field
+// or returns the existing field if it already exists.
+func (t *Device) GetOrCreateSampling() *OpenconfigSampling_Sampling {
+	if t.Sampling != nil {
+		return t.Sampling
+	}
+	t.Sampling = &OpenconfigSampling_Sampling{}
+	return t.Sampling
 }
 
 // GetOrCreateSystem retrieves the value of the System field
@@ -136,6 +158,16 @@ func (t *Device) GetLacp() *OpenconfigLacp_Lacp {
 	return nil
 }
 
+// GetLldp returns the value of the Lldp struct pointer
+// from Device. If the receiver or the field Lldp is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetLldp() *OpenconfigLldp_Lldp {
+	if t != nil && t.Lldp != nil {
+		return t.Lldp
+	}
+	return nil
+}
+
 // GetNetworkInstances returns the value of the NetworkInstances struct pointer
 // from Device. If the receiver or the field NetworkInstances is nil, nil
 // is returned such that the Get* methods can be safely chained.
@@ -162,6 +194,16 @@ func (t *Device) GetPacketTests() *SignalboxTrace_PacketTests {
 func (t *Device) GetQos() *OpenconfigQos_Qos {
 	if t != nil && t.Qos != nil {
 		return t.Qos
+	}
+	return nil
+}
+
+// GetSampling returns the value of the Sampling struct pointer
+// from Device. If the receiver or the field Sampling is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *Device) GetSampling() *OpenconfigSampling_Sampling {
+	if t != nil && t.Sampling != nil {
+		return t.Sampling
 	}
 	return nil
 }

@@ -925,6 +925,209 @@ const (
 	OpenconfigLacp_LacpTimeoutType_SHORT E_OpenconfigLacp_LacpTimeoutType = 2
 )
 
+// E_OpenconfigLldpTypes_ChassisIdType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLldpTypes_ChassisIdType. An additional value named
+// OpenconfigLldpTypes_ChassisIdType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLldpTypes_ChassisIdType int64
+
+// IsYANGGoEnum ensures that OpenconfigLldpTypes_ChassisIdType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLldpTypes_ChassisIdType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLldpTypes_ChassisIdType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLldpTypes_ChassisIdType.
+func (E_OpenconfigLldpTypes_ChassisIdType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLldpTypes_ChassisIdType.
+func (e E_OpenconfigLldpTypes_ChassisIdType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLldpTypes_ChassisIdType")
+}
+
+const (
+	// OpenconfigLldpTypes_ChassisIdType_UNSET corresponds to the value UNSET of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_UNSET E_OpenconfigLldpTypes_ChassisIdType = 0
+	// OpenconfigLldpTypes_ChassisIdType_CHASSIS_COMPONENT corresponds to the value CHASSIS_COMPONENT of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_CHASSIS_COMPONENT E_OpenconfigLldpTypes_ChassisIdType = 1
+	// OpenconfigLldpTypes_ChassisIdType_INTERFACE_ALIAS corresponds to the value INTERFACE_ALIAS of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_INTERFACE_ALIAS E_OpenconfigLldpTypes_ChassisIdType = 2
+	// OpenconfigLldpTypes_ChassisIdType_PORT_COMPONENT corresponds to the value PORT_COMPONENT of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_PORT_COMPONENT E_OpenconfigLldpTypes_ChassisIdType = 3
+	// OpenconfigLldpTypes_ChassisIdType_MAC_ADDRESS corresponds to the value MAC_ADDRESS of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_MAC_ADDRESS E_OpenconfigLldpTypes_ChassisIdType = 4
+	// OpenconfigLldpTypes_ChassisIdType_NETWORK_ADDRESS corresponds to the value NETWORK_ADDRESS of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_NETWORK_ADDRESS E_OpenconfigLldpTypes_ChassisIdType = 5
+	// OpenconfigLldpTypes_ChassisIdType_INTERFACE_NAME corresponds to the value INTERFACE_NAME of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_INTERFACE_NAME E_OpenconfigLldpTypes_ChassisIdType = 6
+	// OpenconfigLldpTypes_ChassisIdType_LOCAL corresponds to the value LOCAL of OpenconfigLldpTypes_ChassisIdType
+	OpenconfigLldpTypes_ChassisIdType_LOCAL E_OpenconfigLldpTypes_ChassisIdType = 7
+)
+
+// E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY. An additional value named
+// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY int64
+
+// IsYANGGoEnum ensures that OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY implements the yang.GoEnum
+// interface. This ensures that OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY.
+func (E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY.
+func (e E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY")
+}
+
+const (
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_UNSET corresponds to the value UNSET of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_UNSET E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 0
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_C_VLAN corresponds to the value C_VLAN of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_C_VLAN E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 1
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_DOCSIS_CABLE_DEVICE corresponds to the value DOCSIS_CABLE_DEVICE of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_DOCSIS_CABLE_DEVICE E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 2
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_MAC_BRIDGE corresponds to the value MAC_BRIDGE of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_MAC_BRIDGE E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 3
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_OTHER corresponds to the value OTHER of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_OTHER E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 4
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_REPEATER corresponds to the value REPEATER of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_REPEATER E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 5
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_ROUTER corresponds to the value ROUTER of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_ROUTER E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 6
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_STATION_ONLY corresponds to the value STATION_ONLY of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_STATION_ONLY E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 7
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_S_VLAN corresponds to the value S_VLAN of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_S_VLAN E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 8
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_TELEPHONE corresponds to the value TELEPHONE of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_TELEPHONE E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 9
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_TWO_PORT_MAC_RELAY corresponds to the value TWO_PORT_MAC_RELAY of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_TWO_PORT_MAC_RELAY E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 10
+	// OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_WLAN_ACCESS_POINT corresponds to the value WLAN_ACCESS_POINT of OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY
+	OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY_WLAN_ACCESS_POINT E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY = 11
+)
+
+// E_OpenconfigLldpTypes_LLDP_TLV is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLldpTypes_LLDP_TLV. An additional value named
+// OpenconfigLldpTypes_LLDP_TLV_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLldpTypes_LLDP_TLV int64
+
+// IsYANGGoEnum ensures that OpenconfigLldpTypes_LLDP_TLV implements the yang.GoEnum
+// interface. This ensures that OpenconfigLldpTypes_LLDP_TLV can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLldpTypes_LLDP_TLV) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLldpTypes_LLDP_TLV.
+func (E_OpenconfigLldpTypes_LLDP_TLV) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenconfigLldpTypes_LLDP_TLV.
+func (e E_OpenconfigLldpTypes_LLDP_TLV) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLldpTypes_LLDP_TLV")
+}
+
+const (
+	// OpenconfigLldpTypes_LLDP_TLV_UNSET corresponds to the value UNSET of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_UNSET E_OpenconfigLldpTypes_LLDP_TLV = 0
+	// OpenconfigLldpTypes_LLDP_TLV_CHASSIS_ID corresponds to the value CHASSIS_ID of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_CHASSIS_ID E_OpenconfigLldpTypes_LLDP_TLV = 1
+	// OpenconfigLldpTypes_LLDP_TLV_MANAGEMENT_ADDRESS corresponds to the value MANAGEMENT_ADDRESS of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_MANAGEMENT_ADDRESS E_OpenconfigLldpTypes_LLDP_TLV = 2
+	// OpenconfigLldpTypes_LLDP_TLV_PORT_DESCRIPTION corresponds to the value PORT_DESCRIPTION of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_PORT_DESCRIPTION E_OpenconfigLldpTypes_LLDP_TLV = 3
+	// OpenconfigLldpTypes_LLDP_TLV_PORT_ID corresponds to the value PORT_ID of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_PORT_ID E_OpenconfigLldpTypes_LLDP_TLV = 4
+	// OpenconfigLldpTypes_LLDP_TLV_SYSTEM_CAPABILITIES corresponds to the value SYSTEM_CAPABILITIES of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_SYSTEM_CAPABILITIES E_OpenconfigLldpTypes_LLDP_TLV = 5
+	// OpenconfigLldpTypes_LLDP_TLV_SYSTEM_DESCRIPTION corresponds to the value SYSTEM_DESCRIPTION of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_SYSTEM_DESCRIPTION E_OpenconfigLldpTypes_LLDP_TLV = 6
+	// OpenconfigLldpTypes_LLDP_TLV_SYSTEM_NAME corresponds to the value SYSTEM_NAME of OpenconfigLldpTypes_LLDP_TLV
+	OpenconfigLldpTypes_LLDP_TLV_SYSTEM_NAME E_OpenconfigLldpTypes_LLDP_TLV = 7
+)
+
+// E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLldpTypes_MgmtInterfaceNumberSubtype. An additional value named
+// OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype int64
+
+// IsYANGGoEnum ensures that OpenconfigLldpTypes_MgmtInterfaceNumberSubtype implements the yang.GoEnum
+// interface. This ensures that OpenconfigLldpTypes_MgmtInterfaceNumberSubtype can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLldpTypes_MgmtInterfaceNumberSubtype.
+func (E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype.
+func (e E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype")
+}
+
+const (
+	// OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_UNSET corresponds to the value UNSET of OpenconfigLldpTypes_MgmtInterfaceNumberSubtype
+	OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_UNSET E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype = 0
+	// OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_UNKNOWN corresponds to the value UNKNOWN of OpenconfigLldpTypes_MgmtInterfaceNumberSubtype
+	OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_UNKNOWN E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype = 2
+	// OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_IFINDEX corresponds to the value IFINDEX of OpenconfigLldpTypes_MgmtInterfaceNumberSubtype
+	OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_IFINDEX E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype = 3
+	// OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_SYSTEM_PORT_NUMBER corresponds to the value SYSTEM_PORT_NUMBER of OpenconfigLldpTypes_MgmtInterfaceNumberSubtype
+	OpenconfigLldpTypes_MgmtInterfaceNumberSubtype_SYSTEM_PORT_NUMBER E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype = 4
+)
+
+// E_OpenconfigLldpTypes_PortIdType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigLldpTypes_PortIdType. An additional value named
+// OpenconfigLldpTypes_PortIdType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigLldpTypes_PortIdType int64
+
+// IsYANGGoEnum ensures that OpenconfigLldpTypes_PortIdType implements the yang.GoEnum
+// interface. This ensures that OpenconfigLldpTypes_PortIdType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigLldpTypes_PortIdType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigLldpTypes_PortIdType.
+func (E_OpenconfigLldpTypes_PortIdType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigLldpTypes_PortIdType.
+func (e E_OpenconfigLldpTypes_PortIdType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigLldpTypes_PortIdType")
+}
+
+const (
+	// OpenconfigLldpTypes_PortIdType_UNSET corresponds to the value UNSET of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_UNSET E_OpenconfigLldpTypes_PortIdType = 0
+	// OpenconfigLldpTypes_PortIdType_INTERFACE_ALIAS corresponds to the value INTERFACE_ALIAS of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_INTERFACE_ALIAS E_OpenconfigLldpTypes_PortIdType = 1
+	// OpenconfigLldpTypes_PortIdType_PORT_COMPONENT corresponds to the value PORT_COMPONENT of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_PORT_COMPONENT E_OpenconfigLldpTypes_PortIdType = 2
+	// OpenconfigLldpTypes_PortIdType_MAC_ADDRESS corresponds to the value MAC_ADDRESS of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_MAC_ADDRESS E_OpenconfigLldpTypes_PortIdType = 3
+	// OpenconfigLldpTypes_PortIdType_NETWORK_ADDRESS corresponds to the value NETWORK_ADDRESS of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_NETWORK_ADDRESS E_OpenconfigLldpTypes_PortIdType = 4
+	// OpenconfigLldpTypes_PortIdType_INTERFACE_NAME corresponds to the value INTERFACE_NAME of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_INTERFACE_NAME E_OpenconfigLldpTypes_PortIdType = 5
+	// OpenconfigLldpTypes_PortIdType_AGENT_CIRCUIT_ID corresponds to the value AGENT_CIRCUIT_ID of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_AGENT_CIRCUIT_ID E_OpenconfigLldpTypes_PortIdType = 6
+	// OpenconfigLldpTypes_PortIdType_LOCAL corresponds to the value LOCAL of OpenconfigLldpTypes_PortIdType
+	OpenconfigLldpTypes_PortIdType_LOCAL E_OpenconfigLldpTypes_PortIdType = 7
+)
+
 // E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE is a derived int64 type which is used to represent
 // the enumerated node OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE. An additional value named
 // OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE_UNSET is added to the enumeration which is used as
@@ -2216,6 +2419,51 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		1: {Name: "LONG"},
 		2: {Name: "SHORT"},
 	},
+	"E_OpenconfigLldpTypes_ChassisIdType": {
+		1: {Name: "CHASSIS_COMPONENT"},
+		2: {Name: "INTERFACE_ALIAS"},
+		3: {Name: "PORT_COMPONENT"},
+		4: {Name: "MAC_ADDRESS"},
+		5: {Name: "NETWORK_ADDRESS"},
+		6: {Name: "INTERFACE_NAME"},
+		7: {Name: "LOCAL"},
+	},
+	"E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY": {
+		1:  {Name: "C_VLAN", DefiningModule: "openconfig-lldp-types"},
+		2:  {Name: "DOCSIS_CABLE_DEVICE", DefiningModule: "openconfig-lldp-types"},
+		3:  {Name: "MAC_BRIDGE", DefiningModule: "openconfig-lldp-types"},
+		4:  {Name: "OTHER", DefiningModule: "openconfig-lldp-types"},
+		5:  {Name: "REPEATER", DefiningModule: "openconfig-lldp-types"},
+		6:  {Name: "ROUTER", DefiningModule: "openconfig-lldp-types"},
+		7:  {Name: "STATION_ONLY", DefiningModule: "openconfig-lldp-types"},
+		8:  {Name: "S_VLAN", DefiningModule: "openconfig-lldp-types"},
+		9:  {Name: "TELEPHONE", DefiningModule: "openconfig-lldp-types"},
+		10: {Name: "TWO_PORT_MAC_RELAY", DefiningModule: "openconfig-lldp-types"},
+		11: {Name: "WLAN_ACCESS_POINT", DefiningModule: "openconfig-lldp-types"},
+	},
+	"E_OpenconfigLldpTypes_LLDP_TLV": {
+		1: {Name: "CHASSIS_ID", DefiningModule: "openconfig-lldp-types"},
+		2: {Name: "MANAGEMENT_ADDRESS", DefiningModule: "openconfig-lldp-types"},
+		3: {Name: "PORT_DESCRIPTION", DefiningModule: "openconfig-lldp-types"},
+		4: {Name: "PORT_ID", DefiningModule: "openconfig-lldp-types"},
+		5: {Name: "SYSTEM_CAPABILITIES", DefiningModule: "openconfig-lldp-types"},
+		6: {Name: "SYSTEM_DESCRIPTION", DefiningModule: "openconfig-lldp-types"},
+		7: {Name: "SYSTEM_NAME", DefiningModule: "openconfig-lldp-types"},
+	},
+	"E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype": {
+		2: {Name: "UNKNOWN"},
+		3: {Name: "IFINDEX"},
+		4: {Name: "SYSTEM_PORT_NUMBER"},
+	},
+	"E_OpenconfigLldpTypes_PortIdType": {
+		1: {Name: "INTERFACE_ALIAS"},
+		2: {Name: "PORT_COMPONENT"},
+		3: {Name: "MAC_ADDRESS"},
+		4: {Name: "NETWORK_ADDRESS"},
+		5: {Name: "INTERFACE_NAME"},
+		6: {Name: "AGENT_CIRCUIT_ID"},
+		7: {Name: "LOCAL"},
+	},
 	"E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE": {
 		1: {Name: "DEFAULT_INSTANCE", DefiningModule: "openconfig-network-instance-types"},
 		2: {Name: "L2L3", DefiningModule: "openconfig-network-instance-types"},
@@ -2517,6 +2765,33 @@ func initΛEnumTypes() {
 		},
 		"/lacp/interfaces/interface/state/lacp-mode": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigLacp_LacpActivityType)(0)),
+		},
+		"/lldp/config/chassis-id-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_ChassisIdType)(0)),
+		},
+		"/lldp/config/suppress-tlv-advertisement": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_LLDP_TLV)(0)),
+		},
+		"/lldp/interfaces/interface/neighbors/neighbor/capabilities/capability/name": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY)(0)),
+		},
+		"/lldp/interfaces/interface/neighbors/neighbor/capabilities/capability/state/name": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_LLDP_SYSTEM_CAPABILITY)(0)),
+		},
+		"/lldp/interfaces/interface/neighbors/neighbor/mgmt-addresses/mgmt-address/state/interface-number-subtype": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype)(0)),
+		},
+		"/lldp/interfaces/interface/neighbors/neighbor/state/chassis-id-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_ChassisIdType)(0)),
+		},
+		"/lldp/interfaces/interface/neighbors/neighbor/state/port-id-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_PortIdType)(0)),
+		},
+		"/lldp/state/chassis-id-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_ChassisIdType)(0)),
+		},
+		"/lldp/state/suppress-tlv-advertisement": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_LLDP_TLV)(0)),
 		},
 		"/network-instances/network-instance/config/type": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigNetworkInstanceTypes_NETWORK_INSTANCE_TYPE)(0)),

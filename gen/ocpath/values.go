@@ -503,6 +503,61 @@ var valuesLacpInterfacesInterfaceMembersMemberStateTimeout = []Value{
 	{"SHORT", ""},
 }
 
+// valuesLldpConfigChassisIdType are the values of /lldp/config/chassis-id-type.
+var valuesLldpConfigChassisIdType = []Value{
+	{"CHASSIS_COMPONENT", ""},
+	{"INTERFACE_ALIAS", ""},
+	{"PORT_COMPONENT", ""},
+	{"MAC_ADDRESS", ""},
+	{"NETWORK_ADDRESS", ""},
+	{"INTERFACE_NAME", ""},
+	{"LOCAL", ""},
+}
+
+// valuesLldpConfigSuppressTlvAdvertisement are the values of /lldp/config/suppress-tlv-advertisement.
+var valuesLldpConfigSuppressTlvAdvertisement = []Value{
+	{"CHASSIS_ID", "openconfig-lldp-types"},
+	{"MANAGEMENT_ADDRESS", "openconfig-lldp-types"},
+	{"PORT_DESCRIPTION", "openconfig-lldp-types"},
+	{"PORT_ID", "openconfig-lldp-types"},
+	{"SYSTEM_CAPABILITIES", "openconfig-lldp-types"},
+	{"SYSTEM_DESCRIPTION", "openconfig-lldp-types"},
+	{"SYSTEM_NAME", "openconfig-lldp-types"},
+}
+
+// valuesLldpInterfacesInterfaceNeighborsNeighborCapabilitiesCapabilityName are the values of /lldp/interfaces/interface/neighbors/neighbor/capabilities/capability/name.
+var valuesLldpInterfacesInterfaceNeighborsNeighborCapabilitiesCapabilityName = []Value{
+	{"C_VLAN", "openconfig-lldp-types"},
+	{"DOCSIS_CABLE_DEVICE", "openconfig-lldp-types"},
+	{"MAC_BRIDGE", "openconfig-lldp-types"},
+	{"OTHER", "openconfig-lldp-types"},
+	{"REPEATER", "openconfig-lldp-types"},
+	{"ROUTER", "openconfig-lldp-types"},
+	{"STATION_ONLY", "openconfig-lldp-types"},
+	{"S_VLAN", "openconfig-lldp-types"},
+	{"TELEPHONE", "openconfig-lldp-types"},
+	{"TWO_PORT_MAC_RELAY", "openconfig-lldp-types"},
+	{"WLAN_ACCESS_POINT", "openconfig-lldp-types"},
+}
+
+// valuesLldpInterfacesInterfaceNeighborsNeighborMgmtAddressesMgmtAddressStateInterfaceNumberSubtype are the values of /lldp/interfaces/interface/neighbors/neighbor/mgmt-addresses/mgmt-address/state/interface-number-subtype.
+var valuesLldpInterfacesInterfaceNeighborsNeighborMgmtAddressesMgmtAddressStateInterfaceNumberSubtype = []Value{
+	{"UNKNOWN", ""},
+	{"IFINDEX", ""},
+	{"SYSTEM_PORT_NUMBER", ""},
+}
+
+// valuesLldpInterfacesInterfaceNeighborsNeighborStatePortIdType are the values of /lldp/interfaces/interface/neighbors/neighbor/state/port-id-type.
+var valuesLldpInterfacesInterfaceNeighborsNeighborStatePortIdType = []Value{
+	{"INTERFACE_ALIAS", ""},
+	{"PORT_COMPONENT", ""},
+	{"MAC_ADDRESS", ""},
+	{"NETWORK_ADDRESS", ""},
+	{"INTERFACE_NAME", ""},
+	{"AGENT_CIRCUIT_ID", ""},
+	{"LOCAL", ""},
+}
+
 // valuesNetworkInstancesNetworkInstanceConfigType are the values of /network-instances/network-instance/config/type.
 var valuesNetworkInstancesNetworkInstanceConfigType = []Value{
 	{"DEFAULT_INSTANCE", "openconfig-network-instance-types"},
