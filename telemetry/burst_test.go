@@ -1,31 +1,38 @@
 package telemetry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // portsUp makes so many ports appear at once: some leaves of each are
 // published, and as many rows of a source come with it as make 80 leaves.
-func portsUp(t testing.TB, e *Engine, from, to int, mtu string) (leaves int) {
+func portsUp(t testing.TB, e *Engine, from, to int, mtu uint64) (leaves int) {
+	var one Batch
+	for _, leaf := range []string{
+		"/config/name=x", "/config/type=ethernetCsmacd", "/config/enabled=true", "/config/description=uplink",
+		"/state/name=x", "/state/type=ethernetCsmacd", "/state/enabled=true", "/state/ifindex=7",
+		"/state/admin-status=UP", "/state/oper-status=UP", "/state/last-change=1763800000000000000", "/state/logical=false",
+		"/ethernet/state/mac-address=02:00:00:00:00:01", "/ethernet/switched-vlan/config/trunk-vlans=1,5..9",
+	} {
+		one.Updates = append(one.Updates, batch(t, All, "/interfaces/interface[name=x]"+leaf).Updates...)
+	}
+	one.Updates = append(one.Updates, Update{path(t, "/interfaces/interface[name=x]/state/mtu"), schema.UintValue(mtu)})
 	var published, rows Batch
 	for i := from; i < to; i++ {
-		name := fmt.Sprintf("/interfaces/interface[name=tap%d]", i)
-		for _, leaf := range []string{
-			"/config/name=x", "/config/type=ethernetCsmacd", "/config/enabled=true", "/config/description=uplink",
-			"/state/name=x", "/state/type=ethernetCsmacd", "/state/enabled=true", "/state/ifindex=7",
-			"/state/admin-status=UP", "/state/oper-status=UP", "/state/last-change=1763800000000000000", "/state/logical=false",
-			"/ethernet/state/mac-address=02:00:00:00:00:01", "/ethernet/switched-vlan/config/trunk-vlans=1,5..9",
-		} {
-			published.Updates = append(published.Updates, batch(t, All, name+leaf).Updates...)
+		keys := []string{fmt.Sprint("tap", i)}
+		for _, u := range one.Updates {
+			published.Updates = append(published.Updates, Update{schema.Path{Node: u.Path.Node, Keys: keys}, u.Value})
 		}
-		published.Updates = append(published.Updates, set(t, name+"/state/mtu", mtu))
 		for _, reason := range ocpath.Get(ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardReason).Values[:16] {
-			rows.Updates = append(rows.Updates, discard(fmt.Sprint("tap", i), reason.Name)...)
+			rows.Updates = append(rows.Updates, discard(keys[0], reason.Name)...)
 		}
 	}
 	e.Publish(published)
@@ -45,38 +52,105 @@ func discard(port, reason string) []Update {
 	}
 }
 
+// tally is a reader that only counts, as fast as it can.
+type tally struct {
+	gate    chan struct{} // each message waits for a token
+	updates int
+	last    chan struct{} // closed when the marker has come
+	ended   chan error
+}
+
+const lastOfAll = "the last of all"
+
+func count(t *testing.T, e *Engine) *tally {
+	c := &tally{gate: make(chan struct{}, 1), last: make(chan struct{}), ended: make(chan error, 1)}
+	c.gate <- struct{}{}
+	synced := make(chan struct{})
+	go func() {
+		c.ended <- e.Subscribe(t.Context(), stream(t, onChange(t, "/")), nil, func(frame []byte) error {
+			select {
+			case <-c.gate: // closed for one that reads
+			case <-t.Context().Done():
+				return t.Context().Err()
+			}
+			if len(frame) == 2 {
+				close(synced)
+				return nil
+			}
+			c.updates += updatesOf(frame)
+			if bytes.Contains(frame, []byte(lastOfAll)) {
+				close(c.last)
+			}
+			return nil
+		})
+	}()
+	<-synced
+	return c
+}
+
+// updatesOf is how many Updates a message has: field 4 of its Notification.
+func updatesOf(frame []byte) (count int) {
+	_, _, n := protowire.ConsumeTag(frame)
+	body, _ := protowire.ConsumeBytes(frame[n:])
+	for len(body) > 0 {
+		field, _, n := protowire.ConsumeField(body)
+		if field == 4 {
+			count++
+		}
+		body = body[n:]
+	}
+	return count
+}
+
+func (c *tally) untilLast(t *testing.T) {
+	t.Helper()
+	select {
+	case <-c.last:
+	case err := <-c.ended:
+		t.Fatalf("the subscription ended: %v", err)
+	case <-time.After(bound):
+		t.Fatal("the last change does not come")
+	}
+}
+
 // A reader that reads gets all of a burst, however large; one that does not
 // holds no more than its bound.
 func TestG32_BurstOfPorts(t *testing.T) {
 	e := newEngine(t, Options{})
-	reader := subscribe(t, e, stream(t, onChange(t, "/")))
-	reader.synced(1)
-	idle, gate := stalled(t, e, onChange(t, "/"))
-	leaves := portsUp(t, e, 0, 1000, "1500")
+	reader := count(t, e)
+	close(reader.gate)
+	idle := count(t, e)
+	leaves := 0
+	const bursts = 3 // of the same leaves: with a stalled reader they wait once
+	for i := range uint64(bursts) {
+		leaves = portsUp(t, e, 0, 1000, 1500+i)
+	}
 	if leaves < 80_000 {
 		t.Fatalf("a burst of %d leaves is too small", leaves)
 	}
-	reader.until("all ports", func() bool { return len(reader.tree) == leaves })
-	for i := range 3 { // the same leaves again: they wait once
-		portsUp(t, e, 0, 1000, fmt.Sprint(2000+i))
-	}
-	const last = "/interfaces/interface[name=tap999]/state/mtu"
-	reader.until("the last value", func() bool { return reader.tree[last] == "2002" })
+	publish(t, e, All, "/system/state/hostname="+lastOfAll)
+	reader.untilLast(t)
 	subs, totals := e.Subscriptions()
 	if len(subs) != 2 || totals.CutOff != 0 {
 		t.Fatalf("%d readers, %d cut off", len(subs), totals.CutOff)
 	}
 	for _, s := range subs {
-		if st := s.Stats(); st.QueuePeak > st.QueueLimit {
+		st := s.Stats()
+		t.Logf("reader %d: %d octets waited at most", s.ID, st.QueuePeak)
+		if st.QueuePeak > st.QueueLimit {
 			t.Errorf("reader %d: %d octets waited, the bound is %d", s.ID, st.QueuePeak, st.QueueLimit)
-		} else {
-			t.Logf("reader %d: %d octets waited at most", s.ID, st.QueuePeak)
 		}
 	}
-	for range cap(gate) {
-		gate <- struct{}{}
+	close(idle.gate)
+	idle.untilLast(t)
+	for name, c := range map[string]*tally{"reader": reader, "stalled": idle} {
+		if c.updates < leaves+1 {
+			t.Errorf("%s: %d updates, want those of %d leaves", name, c.updates, leaves+1)
+		}
 	}
-	idle.until("all ports", func() bool { return len(idle.tree) == leaves && idle.tree[last] == "2002" })
+	if idle.updates > leaves+1+2000 { // what it had in hand came twice
+		t.Errorf("the stalled reader got %d updates for %d leaves", idle.updates, leaves+1)
+	}
 }
 
 // What is more than a stalled reader may have is allowed one that reads.
@@ -84,12 +158,12 @@ func TestG32_BurstBeyondTheBound(t *testing.T) {
 	e := newEngine(t, Options{QueueBytes: 1 << 20, BurstBytes: 64 << 20, StallTime: bound})
 	reader := subscribe(t, e, stream(t, onChange(t, "/")))
 	reader.synced(1)
-	leaves := portsUp(t, e, 0, 200, "1500")
+	leaves := portsUp(t, e, 0, 200, 1500)
 	reader.until("all ports", func() bool { return len(reader.tree) == leaves })
 
 	slow := newEngine(t, Options{QueueBytes: 1 << 20, BurstBytes: 64 << 20, StallTime: 1})
 	idle, _ := stalled(t, slow, onChange(t, "/"))
-	portsUp(t, slow, 0, 200, "1500")
+	portsUp(t, slow, 0, 200, 1500)
 	if err := idle.ended(); !errors.Is(err, ErrSlowReader) {
 		t.Errorf("a stalled reader: %v, want %v", err, ErrSlowReader)
 	}

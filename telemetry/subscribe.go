@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -50,27 +49,11 @@ func (e *Engine) SubscribeWithin(ctx context.Context, req *gpb.SubscribeRequest,
 	if err := e.begin(); err != nil {
 		return err
 	}
-	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.bounds())}
+	defer e.tasks.Done()
+	s := &session{e: e, plan: p, polls: polls, out: send, queue: newQueue(e.opts.bounds()), step: make(chan error, 1)}
 	sub := e.opened(ctx, req, s)
 	defer func() { e.ended(sub, err) }()
-	done := make(chan error, 1)
-	go func() {
-		defer e.tasks.Done()
-		done <- e.guard("subscription", func() error { return s.run(ctx) })
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-s.queue.failed:
-		err = s.queue.why
-	case <-ctx.Done():
-		err = e.cause(ctx)
-	}
-	cancel(err)
-	if !s.end() {
-		<-done
-	}
-	return err
+	return s.serve(ctx, cancel)
 }
 
 // session is one Subscribe RPC.
@@ -81,10 +64,13 @@ type session struct {
 	out   func([]byte) error
 	queue *queue
 	sent  sent
+	step  chan error // what a worker comes to
 
 	mu      sync.Mutex // guards the fields below
 	sending bool       // out is being called
 	ended   bool       // out is not called any more
+	resting bool       // there is no worker
+	leave   []func()   // what is to be done at the end, the last first
 }
 
 // send hands messages to the client, unless Subscribe has returned.
@@ -115,14 +101,6 @@ func (s *session) hand(frame []byte) error {
 	s.sending = false
 	s.mu.Unlock()
 	return err
-}
-
-// end lets no further call of out begin, and tells whether one is under way.
-func (s *session) end() (sending bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
-	return s.sending
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -183,12 +161,12 @@ func (s *session) poll(ctx context.Context) error {
 }
 
 // stream follows from before the first answer on: what changes while the
-// client gets what is there waits in the queue.
+// client gets what is there waits in the queue. It rests when that is empty.
 func (s *session) stream(ctx context.Context) error {
 	f := &follower{updates: s.plan.updates, deletes: s.plan.deletes, queue: s.queue, commits: s.plan.commits}
+	s.atEnd(s.queue.close)
 	snap := s.e.follow(f)
-	defer s.queue.close()
-	defer s.e.unfollow(f)
+	s.atEnd(func() { s.e.unfollow(f) })
 	if !s.plan.updatesOnly {
 		if err := s.current(ctx, snap); err != nil {
 			return err
@@ -200,31 +178,19 @@ func (s *session) stream(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer leave()
+		s.atEnd(leave)
 	}
 	s.queue.start(allSent())
 	s.queue.sync()
-	return s.follow(ctx)
+	return s.more(ctx)
 }
 
-// follow sends what comes into the queue.
-func (s *session) follow(ctx context.Context) error {
-	polls := s.polls
-	for {
-		if err := s.drain(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-s.queue.ready:
-		case _, more := <-polls:
-			if more {
-				return fmt.Errorf("a poll on a STREAM subscription: %w", schema.ErrInvalid)
-			}
-			polls = nil
-		case <-ctx.Done():
-			return s.e.cause(ctx)
-		}
+// more sends what has come into the queue.
+func (s *session) more(ctx context.Context) error {
+	if err := s.drain(ctx); err != nil {
+		return err
 	}
+	return errRests
 }
 
 // drain sends what waits in the queue, until nothing does.
