@@ -92,6 +92,8 @@ type negotiatedMember struct {
 
 const (
 	holdPDU = 100 * time.Millisecond
+	// A PDU that finds a queue full is sent again so often, after such a time.
+	fullTries, fullWait = 3, 5 * time.Millisecond
 	// saveEvery bounds how often counters alone are written down.
 	saveEvery = 5 * time.Second
 )
@@ -172,9 +174,14 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// send puts a PDU on the wire. What fails is counted, and said once.
+// send puts a PDU on the wire. What fails is counted, and said once; a queue
+// that is full may have room a moment later.
 func (n *negotiator) send(o outgoing) {
 	err := o.port.socket.Send(o.pdu)
+	for i := 0; i < fullTries && errors.Is(err, unix.ENOBUFS); i++ {
+		time.Sleep(fullWait)
+		err = o.port.socket.Send(o.pdu)
+	}
 	text := ""
 	if err != nil && !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENXIO) {
 		text = err.Error()

@@ -80,8 +80,8 @@ func (d *Datapath) run() {
 		select {
 		case <-d.quit:
 			return
-		case now := <-d.carriers.ticker.C:
-			d.lookAtCarriers(now)
+		case <-d.carriers.ticker.C:
+			d.lookAtCarriers(time.Now())
 		case <-d.lacp.changed:
 			d.followLACP(time.Now())
 		case request := <-d.requests:

@@ -76,12 +76,14 @@ func (t *tables) order(m *model) []step {
 }
 
 // A VLAN or port that goes is first made to take no frames, so that nothing is
-// learned there while its learned entries are removed.
+// learned there while its learned entries are removed. A member that leaves its
+// aggregate takes frames in until the end: its partner may still send some.
 func suspended(f fastpath.FID) fastpath.FID { f.Suspended = true; return f }
 
-// A member that leaves takes frames in until the end: its partner may still
-// send some.
-func closed(p fastpath.Port) fastpath.Port { p.Forwarding = p.Forwarding && p.MemberOf != 0; return p }
+func closed(p fastpath.Port) fastpath.Port {
+	p.Forwarding = p.Forwarding && p.MemberOf != 0
+	return p
+}
 
 // step is a table with the keys that are touched and what is wanted of them.
 type step struct {

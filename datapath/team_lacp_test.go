@@ -232,13 +232,19 @@ func TestLACPLeaves(t *testing.T) {
 	if m := p.b.member("m1"); m.LACP.Counters.Timeouts != 0 {
 		t.Errorf("m1 %+v %+v: want the partner to be told", m, m.LACP)
 	}
-	lab.Wait(t, "the counts of m2 alone", func() bool { return p.a.counters("lag").Port != nil })
+	off := p.lacp(nil).Ports["lag"]
+	off.Enabled = false
+	p.a.apply(ports(off))
+	p.b.wait("the aggregate is down", func(i *spec.Interface) bool { return i.Oper == spec.OperLowerLayerDown }, "lag")
+	p.a.apply(ports(p.lacp(nil).Ports["lag"]))
+	p.up(t, "m2")
+	was := p.b.member("m2").LACP.Counters.Timeouts
 	if err := p.a.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	p.a.Datapath = nil
 	p.b.wait("the aggregate is down", func(i *spec.Interface) bool { return i.Oper == spec.OperLowerLayerDown }, "lag")
-	if m := p.b.member("m2"); m.LACP.Counters.Timeouts != 0 {
+	if m := p.b.member("m2"); m.LACP.Counters.Timeouts != was {
 		t.Errorf("m2 %+v: want the partner to be told", m.LACP)
 	}
 }

@@ -176,6 +176,9 @@ func (m *model) wantLACP(name string) *wantedLACP {
 		Fallback: cfg.Fallback, FallbackTimeout: cfg.FallbackTimeout,
 		MinActive: a.group.Places(),
 	}}
+	if !a.port.cfg.Enabled {
+		return want // the partners are told to leave
+	}
 	for name, p := range a.members {
 		w := wantedPort{PortConfig: lacp.PortConfig{
 			Number: p.number, Priority: p.cfg.Member.Priority,
@@ -184,7 +187,7 @@ func (m *model) wantLACP(name string) *wantedLACP {
 		if d := m.switched(p); d != nil {
 			w.index, w.SpeedMegabits = d.Index, d.speed
 			state, known := a.group.Member(name)
-			w.Up = a.port.cfg.Enabled && (state.Linked || !known && m.observation(a, name, p).Carrier)
+			w.Up = state.Linked || !known && m.observation(a, name, p).Carrier
 		}
 		want.ports[name] = w
 	}
