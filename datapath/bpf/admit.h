@@ -76,8 +76,8 @@ static inline bool is_unsolicited_advertisement(struct __sk_buff *skb, __u32 at)
 /* is_announcement: the frame's sender tells where its address is now. */
 __attribute__((noinline)) int is_announcement(struct __sk_buff *skb)
 {
-	__u32 payload;
-	__u16 type = frame_type(skb, &payload);
+	__u32 found = frame_type(skb), payload = found >> 16;
+	__u16 type = found;
 
 	if (type == ETH_P_ARP)
 		return is_gratuitous_arp(skb, payload);

@@ -166,9 +166,11 @@ struct ipv6 {
 
 /*
  * ipv6_transport goes over the extension headers (RFC 8200, 4) and gives where
- * the ports are; 0 where there are none, as in a fragment.
+ * the ports are; 0 where there are none, as in a fragment. It is verified by
+ * itself, since the ways through it would be multiplied by those before it.
  */
-static inline __u32 ipv6_transport(struct __sk_buff *skb, __u32 at, __u32 next)
+__attribute__((noinline)) int ipv6_transport(struct __sk_buff *skb, __u32 at,
+					     __u32 next)
 {
 	struct {
 		__u8 next;
@@ -214,8 +216,11 @@ static inline bool hash_ipv6(struct __sk_buff *skb, struct ipv6 *ip, __u32 at,
 
 #define TAGS	3	/* in the band, that are passed over */
 
-/* frame_type gives the type behind all tags, and where its payload begins. */
-static inline __u16 frame_type(struct __sk_buff *skb, __u32 *payload)
+/*
+ * frame_type gives the type behind all tags, and in the upper half where its
+ * payload begins. So the verifier knows neither, and goes on but once.
+ */
+__attribute__((noinline)) int frame_type(struct __sk_buff *skb)
 {
 	__u32 at = ETH_HLEN - 2;
 	__u16 type = 0;
@@ -228,8 +233,7 @@ static inline __u16 frame_type(struct __sk_buff *skb, __u32 *payload)
 			break;
 		at += 2;
 	}
-	*payload = at;
-	return bpf_ntohs(type);
+	return bpf_ntohs(type) | at << 16;
 }
 
 /* hash_slowly is the bucket of any frame: it goes through all headers. */
@@ -241,13 +245,15 @@ __attribute__((noinline)) int hash_slowly(struct __sk_buff *skb, struct frame *f
 		struct ipv4 v4;
 		struct ipv6 v6;
 	} ip;
-	__u32 payload;
+	__u32 found, payload;
 	__u64 hash;
 	__u16 type;
 
 	if (!f)
 		return 0;
-	type = frame_type(skb, &payload);
+	found = frame_type(skb);
+	type = found;
+	payload = found >> 16;
 	if (distribution == LAG_MAC_ADDRESSES)
 		return hash_macs(f, type) >> BUCKET_BITS;
 	if (type == ETH_P_IP && hash_ipv4(skb, &ip.v4, payload, ports, &hash))
