@@ -38,10 +38,10 @@ type negotiator struct {
 	groups  map[string]*negotiation
 	saved   map[string]lacp.State // of an earlier instance, until it is taken up
 	outbox  []outgoing
-	closing []*netdev.SlowSocket // when the outbox is empty
-	news    map[string]struct{}  // aggregates whose verdicts the owner has not taken
-	unsaved bool                 // something beside counters is other than in the file
-	written time.Time            // of the file
+	closing []*netdev.GroupSocket // when the outbox is empty
+	news    map[string]struct{}   // aggregates whose verdicts the owner has not taken
+	unsaved bool                  // something beside counters is other than in the file
+	written time.Time             // of the file
 }
 
 // negotiation is one aggregate's.
@@ -57,7 +57,7 @@ type negotiation struct {
 
 type slowPort struct {
 	index  uint32
-	socket *netdev.SlowSocket
+	socket *netdev.GroupSocket
 	failed string // what was last said of it
 }
 
@@ -322,7 +322,7 @@ func (n *negotiator) open(name string, g *negotiation, want *wantedLACP) (map[st
 		if w.index == 0 || g != nil && g.sockets[member] != nil && g.sockets[member].index == w.index {
 			continue
 		}
-		s, err := n.conn.SlowSocket(w.index, func(pdu []byte) { n.received(name, member, pdu) })
+		s, err := n.conn.GroupSocket(netdev.SlowProtocols, w.index, func(pdu []byte) { n.received(name, member, pdu) })
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			errs = append(errs, fmt.Errorf("aggregate %s: member %s: %w", name, member, err))
 		}
@@ -447,7 +447,7 @@ func (n *negotiator) close() error {
 	n.mu.Lock()
 	n.unsaved = n.unsaved || len(n.groups) > 0
 	text := n.toSave(time.Now())
-	var open []*netdev.SlowSocket
+	var open []*netdev.GroupSocket
 	for _, g := range n.groups {
 		for _, s := range g.sockets {
 			open = append(open, s.socket)

@@ -33,14 +33,14 @@ func need(t *testing.T, programs ...string) {
 type driver struct {
 	mu      sync.Mutex // guards what follows
 	group   *lacp.Group
-	sockets map[string]*netdev.SlowSocket
+	sockets map[string]*netdev.GroupSocket
 
 	quit, done chan struct{}
 }
 
 func drive(t *testing.T, ns *lab.NS, c lacp.Config, ports ...string) *driver {
 	t.Helper()
-	d := &driver{group: lacp.New(c), sockets: map[string]*netdev.SlowSocket{}, quit: make(chan struct{}), done: make(chan struct{})}
+	d := &driver{group: lacp.New(c), sockets: map[string]*netdev.GroupSocket{}, quit: make(chan struct{}), done: make(chan struct{})}
 	var conn *netdev.Conn
 	ns.Do(t, func() {
 		var err error
@@ -49,7 +49,7 @@ func drive(t *testing.T, ns *lab.NS, c lacp.Config, ports ...string) *driver {
 		}
 	})
 	for i, name := range ports {
-		s, err := conn.SlowSocket(uint32(ns.Link(t, name).Attrs().Index), func(pdu []byte) {
+		s, err := conn.GroupSocket(netdev.SlowProtocols, uint32(ns.Link(t, name).Attrs().Index), func(pdu []byte) {
 			d.do(t, func(now time.Time) { d.group.Receive(now, name, pdu) })
 		})
 		if err != nil {

@@ -8,8 +8,8 @@
 // "look again". It creates and removes no interfaces.
 //
 // Two kinds of frames it sends and receives for others, and knows nothing of
-// what they say: the PDUs of the slow protocols ([SlowSocket]), and the
-// announcement of addresses ([Conn.Announce]).
+// what they say: the PDUs of LACP and LLDP ([GroupSocket]), and the announcement
+// of addresses ([Conn.Announce]).
 //
 // A [Conn] and a Watcher belong to the network namespace of the thread that
 // made them, whichever thread uses them later.

@@ -30,10 +30,10 @@ func pair(t *testing.T) (here, there *lab.NS) {
 }
 
 // slow opens a socket at an interface, and hands over what it receives.
-func slow(t *testing.T, ns *lab.NS, name string) (*netdev.SlowSocket, chan []byte) {
+func slow(t *testing.T, ns *lab.NS, name string) (*netdev.GroupSocket, chan []byte) {
 	t.Helper()
 	pdus := make(chan []byte, 1000)
-	s, err := dial(t, ns).SlowSocket(uint32(ns.Link(t, name).Attrs().Index), func(pdu []byte) { pdus <- pdu })
+	s, err := dial(t, ns).GroupSocket(netdev.SlowProtocols, uint32(ns.Link(t, name).Attrs().Index), func(pdu []byte) { pdus <- pdu })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +72,12 @@ func slowFrame(destination string, number byte) []byte {
 
 const slowAddress = "\x01\x80\xc2\x00\x00\x02"
 
-func TestSlowSocket(t *testing.T) {
+func TestGroupSocket(t *testing.T) {
 	here, there := pair(t)
 	ours, ourPDUs := slow(t, here, "m0")
 	theirs, theirPDUs := slow(t, there, "m0")
 	for _, tt := range []struct {
-		from *netdev.SlowSocket
+		from *netdev.GroupSocket
 		to   chan []byte
 		pdu  byte
 	}{{ours, theirPDUs, 1}, {theirs, ourPDUs, 2}, {ours, theirPDUs, 3}} {
@@ -94,7 +94,7 @@ func TestSlowSocket(t *testing.T) {
 	}
 }
 
-func TestSlowSocketSendsFromTheInterfacesAddress(t *testing.T) {
+func TestGroupSocketSendsFromTheInterfacesAddress(t *testing.T) {
 	here, there := pair(t)
 	s, _ := slow(t, here, "m0")
 	w := there.Wire(t, "m0")
@@ -113,7 +113,7 @@ func TestSlowSocketSendsFromTheInterfacesAddress(t *testing.T) {
 	}
 }
 
-func TestSlowSocketTakesOnlyWhatIsForTheProtocols(t *testing.T) {
+func TestGroupSocketTakesOnlyWhatIsForTheProtocols(t *testing.T) {
 	here, there := pair(t)
 	_, pdus := slow(t, here, "m0")
 	w := there.Wire(t, "m0")
@@ -135,7 +135,7 @@ func TestSlowSocketTakesOnlyWhatIsForTheProtocols(t *testing.T) {
 	}
 }
 
-func TestSlowSocketStaysWithItsInterface(t *testing.T) {
+func TestGroupSocketStaysWithItsInterface(t *testing.T) {
 	here, there := pair(t)
 	s, pdus := slow(t, here, "m0")
 	link := here.Link(t, "m0")
@@ -159,12 +159,12 @@ func TestSlowSocketStaysWithItsInterface(t *testing.T) {
 	if err := s.Send([]byte{1}); !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("send at an interface that went: %v, want ENXIO or ENETDOWN", err)
 	}
-	if _, err := dial(t, here).SlowSocket(uint32(link.Attrs().Index), func([]byte) {}); !errors.Is(err, unix.ENODEV) {
+	if _, err := dial(t, here).GroupSocket(netdev.SlowProtocols, uint32(link.Attrs().Index), func([]byte) {}); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("open at an interface that went: %v, want ENODEV", err)
 	}
 }
 
-func TestSlowSocketHasBounds(t *testing.T) {
+func TestGroupSocketHasBounds(t *testing.T) {
 	here, there := pair(t)
 	_, pdus := slow(t, here, "m0")
 	w := there.Wire(t, "m0")
