@@ -25,15 +25,27 @@
 
 #define ETH_P_ARP	0x0806
 #define ETH_P_SLOW	0x8809
+#define ETH_P_LLDP	0x88cc
 #define MAC_SLOW	0x020000c28001ULL	/* 01:80:c2:00:00:02 */
+#define MAC_LLDP	0x0e0000c28001ULL	/* 01:80:c2:00:00:0e */
 
 /* For how long after a change each member takes in, in seconds. */
 #define LAG_GRACE	10
 
-/* is_slow_protocol: LACP and markers, which the host answers. */
-static inline bool is_slow_protocol(struct __sk_buff *skb, const struct frame *f)
+/*
+ * is_for_host: what the host answers. That is LLDP at each port, and LACP and
+ * markers at a member.
+ */
+static inline bool is_for_host(struct __sk_buff *skb, const struct frame *f,
+			       bool member)
 {
-	return f->valid && !f->tag_octets && frame_dst(f) == MAC_SLOW &&
+	__u64 dst = frame_dst(f);
+
+	if (!f->valid || f->tag_octets)
+		return false;
+	if (dst == MAC_LLDP)
+		return skb->protocol == bpf_htons(ETH_P_LLDP);
+	return member && dst == MAC_SLOW &&
 	       skb->protocol == bpf_htons(ETH_P_SLOW);
 }
 

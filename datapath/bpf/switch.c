@@ -101,11 +101,11 @@ static inline enum drop_reason port_in(struct __sk_buff *skb, struct passage *p,
 		return DROP_PORT_DOWN;
 	*how = port_how(*port);
 	p->port = p->in_port;
+	p->to_host = is_for_host(skb, &p->frame, how->flags & PORT_MEMBER);
+	if (unlikely(p->to_host))
+		return DROP_NONE;
 	if (!unlikely(how->flags & PORT_MEMBER))
 		return how->flags & PORT_FORWARDING ? DROP_NONE : DROP_PORT_DOWN;
-	p->to_host = is_slow_protocol(skb, &p->frame);
-	if (p->to_host)
-		return DROP_NONE;
 	if (!(how->flags & PORT_FORWARDING))
 		return DROP_LAG_INACTIVE;
 	p->port = (*port)->aggregate;

@@ -69,7 +69,7 @@ func TestLAGIngress(t *testing.T) {
 			x.run(2, frame(broadcast, host(2), untagged, 46))
 		}, out: 1},
 		{name: "slow protocol of another type", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 2}, host(60), untagged, 46), in: spec.DropReservedMAC},
-		{name: "LLDP", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xe}, host(60), untagged, 46), in: spec.DropReservedMAC},
+		{name: "LLDP's address under another type", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xe}, host(60), untagged, 46), in: spec.DropReservedMAC},
 		{name: "cut short", frame: frame(host(1), host(60), 10, 0)[:16], in: spec.DropMalformed},
 	}
 	for _, tt := range tests {

@@ -78,7 +78,7 @@ func TestDrops(t *testing.T) {
 		{name: "VLAN suspended", setup: func(b *bed) { b.ok(b.o.FIDs().Put(VLAN{1, 10}, FID{10, true})) },
 			frame: toHost2, in: spec.DropVLANSuspended},
 		{name: "bridge group address", frame: frame(spec.MAC{1, 0x80, 0xc2}, host(1), untagged, 46), in: spec.DropReservedMAC},
-		{name: "LLDP address", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xe}, host(1), untagged, 46), in: spec.DropReservedMAC},
+		{name: "LLDP's address under another type", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xe}, host(1), untagged, 46), in: spec.DropReservedMAC},
 		{name: "last reserved address", frame: frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xf}, host(1), untagged, 46), in: spec.DropReservedMAC},
 		{name: "nobody to flood to", setup: func(b *bed) { b.members(10, 1) },
 			frame: frame(broadcast, host(1), untagged, 46), in: spec.DropEmptyPortList},

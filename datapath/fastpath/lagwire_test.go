@@ -87,49 +87,82 @@ func slowFrame() []byte {
 	return b
 }
 
-// TestSlowProtocolsAreTheHosts opens a plain packet socket at a member: it gets
-// what slow protocols send, which is counted as taken in and not as dropped,
-// whether the member is collecting or not. At a port it is dropped.
-func TestSlowProtocolsAreTheHosts(t *testing.T) {
+// lldpFrame is one of LLDP but for its body.
+func lldpFrame() []byte {
+	b := frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 0xe}, host(60), untagged, 110)
+	binary.BigEndian.PutUint16(b[12:], 0x88cc)
+	return b
+}
+
+// TestWhatIsTheHosts opens plain packet sockets: they get what slow protocols
+// send at a member, and LLDP there and at a port. That is counted as taken in
+// and not as dropped, whether the member is collecting, or the port forwarding,
+// or not. What has a tag is not the host's, nor are slow protocols at a port.
+func TestWhatIsTheHosts(t *testing.T) {
+	const port = 1
 	b := newBed(t, 3+2)
 	team := newTeam(b, 2, spec.TransportPorts, false)
 	w := b.hosts()
-	sockets := map[uint16]int{}
-	for _, n := range []uint16{1, firstMember} {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		b.ok(err)
-		defer unix.Close(fd)
-		slow := binary.NativeEndian.Uint16([]byte{0x88, 0x09})
-		b.ok(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: slow, Ifindex: int(b.ifindex[n])}))
-		tv := unix.NsecToTimeval(int64(5 * time.Second))
-		b.ok(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
-		sockets[n] = fd
+	tests := []struct {
+		name  string
+		at    uint16
+		frame []byte
+		close func(open bool) // lets frames in, or not
+		want  bool
+	}{
+		{"slow protocol at a member", firstMember, slowFrame(), func(open bool) { team.collect(0, open) }, true},
+		{"slow protocol at a port", port, slowFrame(), nil, false},
+		{"LLDP at a member", firstMember, lldpFrame(), func(open bool) { team.collect(0, open) }, true},
+		{"LLDP at a port", port, lldpFrame(), func(open bool) {
+			p := access(10)
+			p.Forwarding = open
+			b.port(port, p)
+		}, true},
 	}
-	for _, collecting := range []bool{true, false} {
-		team.collect(0, collecting)
-		before := team.counters(firstMember)[firstMember]
-		w[firstMember].send(slowFrame())
-		buf := make([]byte, 2000)
-		n, err := unix.Read(sockets[firstMember], buf)
-		if err != nil || !bytes.Equal(buf[:n], slowFrame()) {
-			t.Errorf("collecting %v: the host read %x, %v; want the frame", collecting, buf[:n], err)
-		}
-		in := diff(team.counters(firstMember)[firstMember].In, before.In)
-		if in.Multicast != 1 || in.Frames() != 1 || in.Discards() != 0 {
-			t.Errorf("collecting %v: counted %+v, want one multicast", collecting, in)
-		}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := b.sub(t)
+			for _, open := range []bool{true, false} {
+				if tt.close != nil {
+					tt.close(open)
+				}
+				before := b.counters(tt.at)[tt.at]
+				if !tt.want {
+					b.run(tt.at, tt.frame)
+				} else if got := b.heard(tt.at, tt.frame[12:14], func() { w[tt.at].send(tt.frame) }); !bytes.Equal(got, tt.frame) {
+					t.Errorf("open %v: the host read %x, want the frame", open, got)
+				}
+				in := diff(b.counters(tt.at)[tt.at].In, before.In)
+				if in.Frames() != 1 || (in.Discards() == 0) != tt.want || tt.want && in.Multicast != 1 {
+					t.Errorf("open %v: counted %+v, want one frame, taken in: %v", open, in, tt.want)
+				}
+			}
+			if tt.close != nil {
+				tt.close(true)
+			}
+			tagged := slices.Insert(bytes.Clone(tt.frame), 12, 0x81, 0, 0, 10)
+			if verdict, _ := b.run(tt.at, tagged); verdict != tcxDrop {
+				t.Errorf("a tagged one has verdict %d, want %d", verdict, tcxDrop)
+			}
+		})
 	}
-	team.run(1, slowFrame())
-	if got := team.counters(1)[1].In.Drops[spec.DropReservedMAC]; got != 1 {
-		t.Errorf("at a port %d were dropped, want 1", got)
-	}
-	// Tagged, or under another type, it is no slow protocol.
-	tagged := frame(spec.MAC{1, 0x80, 0xc2, 0, 0, 2}, host(60), 10, 110)
-	binary.BigEndian.PutUint16(tagged[16:], 0x8809)
-	team.collect(0, true)
-	if verdict, _ := team.run(firstMember, tagged); verdict != tcxDrop {
-		t.Errorf("a tagged one has verdict %d, want %d", verdict, tcxDrop)
-	}
+}
+
+// heard is the frame that a packet socket for an EtherType reads at an
+// interface while send sends it; nil for none.
+func (b *bed) heard(n uint16, etherType []byte, send func()) []byte {
+	b.Helper()
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	b.ok(err)
+	defer unix.Close(fd)
+	b.ok(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16(etherType), Ifindex: int(b.ifindex[n])}))
+	tv := unix.NsecToTimeval(int64(5 * time.Second))
+	b.ok(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+	send()
+	buf := make([]byte, 2000)
+	read, err := unix.Read(fd, buf)
+	b.ok(err)
+	return buf[:read]
 }
 
 // load sends frames of many flows through the program from another thread, as
