@@ -40,6 +40,19 @@ func (d *Datapath) StartTrace(ctx context.Context, s spec.TraceSession, tell fun
 	return d.do(ctx, func() error { return d.startTrace(t) })
 }
 
+// CheckTrace refuses a session that can never be: what of it is wrong by itself,
+// and a filter that does not compile. Ports are looked for where it starts. Its
+// errors are *spec.InvalidTrace.
+func (d *Datapath) CheckTrace(s spec.TraceSession) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if _, err := filter.Parse(s.Filter); err != nil {
+		return &spec.InvalidTrace{ID: s.ID, Field: "filter", Reason: err.Error()}
+	}
+	return nil
+}
+
 // StopTrace ends a session; that there is none is no error. When it returns,
 // all frames until then were handed to the session's queue.
 func (d *Datapath) StopTrace(ctx context.Context, id string) error {

@@ -12,6 +12,7 @@ import (
 type Device interface {
 	Configurable
 	Observed
+	Traced
 }
 
 // Configurable carries out configurations.

@@ -183,7 +183,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 	} {
 		e.sources = append(e.sources, guarded{source, s.options.Log})
 	}
-	s.newTraces(e, tracedBy(device))
+	s.newTraces(e, device)
 	for _, source := range e.sources {
 		e.engine.Add(source)
 	}

@@ -40,8 +40,8 @@ func (d *idle) StartTrace(context.Context, spec.TraceSession, func(spec.TraceBat
 	return nil
 }
 func (d *idle) StopTrace(context.Context, string) error { return nil }
-func (d *idle) Explain(context.Context, string, []byte, *spec.Change) (*spec.Explanation, error) {
-	return &spec.Explanation{Verdict: spec.VerdictFlood, Steps: []spec.TraceStep{{Stage: spec.StageIngress, Verdict: spec.VerdictPass, Port: "p1"}}, Outputs: []spec.TraceOutput{{Port: "p2"}}}, nil
+func (d *idle) Explain(context.Context, string, []byte, *spec.Change) (spec.Explanation, error) {
+	return spec.Explanation{Verdict: spec.VerdictFlood, Steps: []spec.TraceStep{{Stage: spec.StageIngress, Verdict: spec.VerdictPass, Port: "p1"}}, Outputs: []spec.TraceOutput{{Port: "p2"}}}, nil
 }
 func (d *idle) Check(context.Context, spec.Change) error { return d.refuse }
 func (d *idle) Apply(_ context.Context, c spec.Change) error {

@@ -8,7 +8,6 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
-	"github.com/signalbox/signalbox/datapath/spec"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/config"
@@ -25,28 +24,6 @@ const tracesFile = "traces.json"
 type Traced interface {
 	trace.Tracer
 	trace.Prober
-}
-
-// tracedBy is a device's tracing.
-func tracedBy(device Device) Traced {
-	if t, ok := device.(Traced); ok {
-		return t
-	}
-	return untraced{}
-}
-
-// untraced is a device that cannot trace.
-type untraced struct{}
-
-var errUntraced = errors.New("this device cannot trace")
-
-func (untraced) CheckTrace(spec.TraceSession) error { return errUntraced }
-func (untraced) StartTrace(context.Context, spec.TraceSession, func(spec.TraceBatch)) error {
-	return errUntraced
-}
-func (untraced) StopTrace(context.Context, string) error { return nil }
-func (untraced) Explain(context.Context, string, []byte, *spec.Change) (*spec.Explanation, error) {
-	return nil, errUntraced
 }
 
 // newTraces makes the trace sessions and the packet tests of a device.

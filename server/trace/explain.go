@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -18,8 +16,9 @@ import (
 // satisfies it.
 type Prober interface {
 	// Explain tells what becomes of a frame that comes in at an interface. A
-	// change that is given is made in a copy of the tables first.
-	Explain(ctx context.Context, port string, frame []byte, proposed *spec.Change) (*spec.Explanation, error)
+	// change that is given is made in a copy of the tables first. What cannot be
+	// is a *spec.Invalid.
+	Explain(ctx context.Context, port string, frame []byte, proposed *spec.Change) (spec.Explanation, error)
 }
 
 // Previewer tells what commands would make of the configuration. config.Store
@@ -92,14 +91,10 @@ func (t *Tests) ask(ctx context.Context, q openconfig.Question) (*openconfig.Ans
 		return nil, err
 	}
 	e, err := t.prober.Explain(ctx, q.Interface, frame, change)
-	var refused *spec.InvalidTrace
-	if errors.As(err, &refused) {
-		return nil, wrong(refused.Field, q, refused.Reason)
-	}
 	if err != nil {
-		return nil, openconfig.FromDevice(fmt.Errorf("explain a frame at %s: %w", q.Interface, err))
+		return nil, openconfig.FromDevice(err)
 	}
-	return &openconfig.Answer{Explanation: *e, Config: config, Tag: tagOf(frame)}, nil
+	return &openconfig.Answer{Explanation: e, Config: config, Tag: tagOf(frame)}, nil
 }
 
 // configuration is what a question is about; no change is the running one.

@@ -24,7 +24,7 @@ type fake struct {
 	receive map[string]func(spec.TraceBatch)
 	refuse  map[string]error // StartTrace, by id
 	asked   []spec.Change
-	explain *spec.Explanation
+	explain spec.Explanation
 }
 
 func newFake() *fake {
@@ -55,7 +55,7 @@ func (f *fake) StopTrace(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fake) Explain(_ context.Context, _ string, _ []byte, proposed *spec.Change) (*spec.Explanation, error) {
+func (f *fake) Explain(_ context.Context, _ string, _ []byte, proposed *spec.Change) (spec.Explanation, error) {
 	if proposed != nil {
 		f.asked = append(f.asked, *proposed)
 	}
@@ -237,7 +237,7 @@ func (p previews) Preview(context.Context, string) (*openconfig.Config, spec.Cha
 
 func TestExplain(t *testing.T) {
 	f := newFake()
-	f.explain = &spec.Explanation{Verdict: spec.VerdictDrop, Reason: spec.DropTagMismatch}
+	f.explain = spec.Explanation{Verdict: spec.VerdictDrop, Reason: spec.DropTagMismatch}
 	s, _ := newSessions(t, f, "")
 	tests := NewTests(f, s)
 	ctx := Once(t.Context())
