@@ -170,6 +170,8 @@ func withRemedy(err error) error {
 		return fmt.Errorf("%w: the switch needs about 50 MB of kernel memory", err)
 	case errors.Is(err, unix.ENOSYS):
 		return fmt.Errorf("%w: the kernel lacks CONFIG_BPF_SYSCALL", err)
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return fmt.Errorf("%w: the switch needs Linux 6.6 or newer with CONFIG_DEBUG_INFO_BTF", err)
 	}
 	return err
 }
