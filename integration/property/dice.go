@@ -2,6 +2,7 @@ package property
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -88,17 +89,9 @@ func (d *dice) value(p path) string {
 		}
 		return k.value
 	}
-	switch p[len(p)-1].name {
+	switch last := p[len(p)-1].name; last {
 	case "description":
 		return pick(d, "", "a", "two words", `quo"te \ back/slash`, "line\nbreak\ttab", "grüße 信号箱", strings.Repeat("x", 200+d.IntN(60)))
-	case "mtu":
-		return fmt.Sprint(pick(d, 1300+d.IntN(100), 9000, 68, d.IntN(70)))
-	case "up", "down":
-		return fmt.Sprint(pick(d, 0, 0, d.IntN(60)))
-	case "load-interval", "maximum-entries":
-		return fmt.Sprint(d.IntN(40))
-	case "mac-aging-time":
-		return fmt.Sprint(d.IntN(600))
 	case "mac-address":
 		return pick(d, "02:aa:00:00:00:0"+fmt.Sprint(d.IntN(9)), "02:AA:00:00:00:0C", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:aa")
 	case "interface", "primary":
@@ -107,18 +100,6 @@ func (d *dice) value(p path) string {
 		return pick(d, "", d.port(), "p0,p1", "p1,p1")
 	case "aggregate-id":
 		return d.aggregate()
-	case "min-links", "port-priority", "system-priority":
-		return fmt.Sprint(d.IntN(4))
-	case "up-delay":
-		return fmt.Sprint(pick(d, 0, d.IntN(100), 700_000))
-	case "lag-type":
-		return pick(d, "LACP", "STATIC")
-	case "distribution":
-		return pick(d, "TRANSPORT_PORTS", "MAC_ADDRESSES", "VLAN_SOURCE_MAC", "ACTIVE_BACKUP")
-	case "interval":
-		return pick(d, "FAST", "SLOW")
-	case "lacp-mode":
-		return pick(d, "ACTIVE", "PASSIVE")
 	case "name":
 		return pick(d, "one", "two", "")
 	case "type":
@@ -130,12 +111,32 @@ func (d *dice) value(p path) string {
 		return d.trunk()
 	case "access-vlan", "native-vlan":
 		return pick(d, d.vlan(), d.vlan(), d.vlan(), "4094", "4095", "0")
-	case "status":
-		return pick(d, "ACTIVE", "SUSPENDED")
-	case "interface-mode":
-		return pick(d, "ACCESS", "TRUNK")
 	}
-	return pick(d, "true", "false") // the others are booleans
+	return d.plain(d.models.at(p))
+}
+
+// plain draws a value for a leaf of which only the type matters, or bounds that
+// are those of its name.
+func (d *dice) plain(n *node) string {
+	switch n.value.kind {
+	case truth:
+		return pick(d, "true", "false")
+	case name:
+		return pick(d, slices.Sorted(maps.Keys(n.value.names))...)
+	}
+	switch n.name {
+	case "mtu":
+		return fmt.Sprint(pick(d, 1300+d.IntN(100), 9000, 68, d.IntN(70)))
+	case "up", "down":
+		return fmt.Sprint(pick(d, 0, 0, d.IntN(60)))
+	case "up-delay":
+		return fmt.Sprint(pick(d, 0, d.IntN(100), 700_000))
+	case "mac-aging-time":
+		return fmt.Sprint(d.IntN(600))
+	case "load-interval", "maximum-entries":
+		return fmt.Sprint(d.IntN(40))
+	}
+	return fmt.Sprint(d.IntN(4))
 }
 
 // trunk draws a list of VLANs; some overlap.

@@ -6,7 +6,6 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // transaction draws the operations of one Set, given the configuration that it
@@ -229,77 +228,4 @@ func (d *dice) patternDelete() operation {
 			parse("/network-instances/*/interfaces"), parse("/interfaces/interface/*/config"), parse("/interfaces/interface[name=*]/config/name"))
 	}
 	return operation{op: gpb.UpdateResult_DELETE, path: p}
-}
-
-// wrong makes something of an operation, or in its place, that no element may
-// take.
-func (d *dice) wrong(o operation) operation {
-	const leaf = "/interfaces/interface[name=p0]/config/mtu"
-	bad := func(p string, code codes.Code, v *gpb.TypedValue) operation {
-		out := operation{op: o.op, path: parse(p), value: v, code: code}
-		if o.op == gpb.UpdateResult_DELETE {
-			out.op = gpb.UpdateResult_UPDATE
-		}
-		return out
-	}
-	jsonText := func(text string) *gpb.TypedValue {
-		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte(text)}}
-	}
-	one := &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: 1}}
-	switch d.IntN(24) {
-	case 0:
-		return bad(leaf, codes.InvalidArgument, &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: true}})
-	case 1:
-		return bad(leaf, codes.InvalidArgument, &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: -1}})
-	case 2:
-		return bad(leaf, codes.InvalidArgument, &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: 1 << 16}})
-	case 3:
-		return bad(leaf, codes.InvalidArgument, jsonText(pick(d, `{}`, `null`, `[1,2]`, `1 2`, `1.5`, `{`, ``, "\xff", `"many"`)))
-	case 4:
-		return bad(leaf, codes.InvalidArgument, nil)
-	case 5:
-		return bad(leaf, codes.Unimplemented, pick(d, &gpb.TypedValue{Value: &gpb.TypedValue_ProtoBytes{ProtoBytes: []byte{8, 1}}},
-			&gpb.TypedValue{Value: &gpb.TypedValue_AnyVal{AnyVal: &anypb.Any{}}}))
-	case 6:
-		return bad("/interfaces/interface[name=p0]/config/enabled", codes.InvalidArgument, pick(d, one, jsonText(`"maybe"`), jsonText(`1`)))
-	case 7:
-		return bad("/interfaces/interface[name=p0]/config/description", codes.InvalidArgument, pick(d, one, jsonText(`7`), jsonText(`{"a":1}`),
-			&gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: "bell\a"}}))
-	case 8:
-		return bad("/interfaces/interface[name=p0]/config/type", codes.InvalidArgument, pick(d, jsonText(`"iana-if-type:ethernet"`), jsonText(`"openconfig-vlan:ethernetCsmacd"`), one))
-	case 9:
-		return bad("/interfaces/interface[name=p0]/config/nonsense", codes.NotFound, one)
-	case 10:
-		return bad("/nonsense", codes.NotFound, jsonText(`{}`))
-	case 11:
-		return bad("/interfaces/interface[name=p0]/config/tpid", codes.Unimplemented, one)
-	case 12:
-		return bad("/acl/acl-sets", codes.Unimplemented, jsonText(`{}`))
-	case 13:
-		return bad("/interfaces/interface[name=p0]/state/mtu", codes.InvalidArgument, one)
-	case 14:
-		return bad("/interfaces/interface[name=*]/config/mtu", codes.InvalidArgument, one)
-	case 15:
-		return bad("/interfaces/interface[nonsense=p0]/config/mtu", codes.InvalidArgument, one)
-	case 16:
-		return bad("/interfaces/interface[name=p0]/config", codes.InvalidArgument, pick(d, one, jsonText(`7`), jsonText(`[]`), jsonText(`{"nonsense":1}`),
-			jsonText(`{"mtu":1500,"mtu":1501}`), jsonText(`{"mtu":1500,"openconfig-interfaces:mtu":1500}`), jsonText(`{"openconfig-vlan:mtu":1500}`)))
-	case 17:
-		return bad("/interfaces/interface[name=p0]", codes.InvalidArgument, pick(d, jsonText(`{"state":{"mtu":1500}}`), jsonText(`{"name":"p1","config":7}`)))
-	case 18:
-		return bad("/interfaces/interface[name=p0]", codes.Unimplemented, jsonText(`{"subinterfaces":{}}`))
-	case 19:
-		return bad("/interfaces", codes.InvalidArgument, pick(d, jsonText(`{"interface":[{"config":{"mtu":1500}}]}`), jsonText(`{"interface":{}}`),
-			jsonText(`{"interface":[{"name":"p0"},{"name":"p0"}]}`), jsonText(`{"interface":[7]}`)))
-	case 20:
-		return bad("/network-instances/network-instance[name=default]/vlans/vlan[vlan-id=ten]/config/name", codes.InvalidArgument, jsonText(`"x"`))
-	}
-	gone := pick(d, operation{path: parse("/interfaces/interface[name=p0]/state"), code: codes.InvalidArgument},
-		operation{path: parse("/interfaces/interface[name=*]/state"), code: codes.InvalidArgument},
-		operation{path: parse("/interfaces/interface[name=p0]/config/nonsense"), code: codes.InvalidArgument},
-		operation{path: parse("/interfaces/interface[name=*]/nonsense"), code: codes.InvalidArgument},
-		operation{path: parse("/interfaces/interface[name=p0]/config/tpid"), code: codes.Unimplemented},
-		operation{path: parse("/acl"), code: codes.Unimplemented})
-	gone.op = gpb.UpdateResult_DELETE
-	return gone
 }
