@@ -27,7 +27,7 @@ type traces struct {
 	ended  map[*trace]chan struct{}
 	reader *traceReader
 
-	mu     sync.Mutex              // guards places against all but the owner's reading
+	mu     sync.Mutex             // guards places against all but the owner's reading
 	places [spec.MaxTraces]*trace // written by the owner
 }
 

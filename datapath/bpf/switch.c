@@ -126,7 +126,7 @@ static inline enum drop_reason learn(struct passage *p, struct vswitch *sw,
 {
 	enum drop_reason reason;
 
-	if (traced) {
+	if (traced && (explaining || p->traced)) {
 		reason = trace_learn(p, sw->flags & SWITCH_LEARNING,
 				     flags & PORT_NO_TEAMING);
 		if (explaining)
@@ -217,7 +217,8 @@ __attribute__((noinline)) int resolve_traced(struct __sk_buff *skb, struct passa
 	p->in_port = port_number(p->frame.ifindex);
 	if (!p->in_port)
 		return 0;
-	trace_begin(skb, p, p->in_port);
+	if (trace_looks(skb, &p->frame))
+		trace_begin(skb, p, p->in_port);
 	p->in = forward(skb, p, true);
 	return 0;
 }
@@ -286,6 +287,9 @@ static inline void trace_known(struct __sk_buff *skb, struct passage *p,
 	__u32 out = flow->action.way.port;
 
 	p->to_all = false;
+	p->traced = 0;
+	if (!trace_looks(skb, &p->frame))
+		return;
 	trace_begin(skb, p, flow->in_port |
 		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16));
 	noted(true, p, TRACE_INGRESS, DROP_NONE, flow->in_port, 0);

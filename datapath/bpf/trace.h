@@ -9,7 +9,7 @@
  * sessions whose conditions were known only then too.
  *
  * Maps read: ports, fdb. Maps written: trace_records, trace_counts,
- * trace_limits, trace_ring.
+ * trace_limits, trace_turns, trace_ring.
  */
 #ifndef SIGNALBOX_TRACE_H
 #define SIGNALBOX_TRACE_H
@@ -29,8 +29,9 @@ const volatile bool tracing;
 const volatile bool explaining;	/* nothing is counted, learned or sent */
 #endif
 
-/* Set at load. */
+/* Set at load: the sessions, and all their flags together. */
 const volatile struct trace_session trace_sessions[TRACE_SESSIONS];
+const volatile __u32 trace_wants;
 
 /* The record in work, by CPU; of an explanation the first one. Only the program. */
 struct {
@@ -56,13 +57,13 @@ struct {
 	__type(value, __u64);
 } trace_limits SEC(".maps");
 
-/* Number of the last frame, by CPU. Only the program. */
+/* When it is a session's turn. Only the program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} trace_packets SEC(".maps");
+	__type(value, struct trace_samples);
+} trace_turns SEC(".maps");
 
 /* Records. The program writes, the element polls. */
 struct {
@@ -98,22 +99,57 @@ static inline bool trace_has(const volatile __u64 *set, __u32 number)
 	return set[number >> 6 & 63] >> (number & 63) & 1;
 }
 
-/* trace_take counts a frame that fits a session, and samples. */
-__attribute__((noinline)) int trace_take(__u32 session, __u32 sample)
+/*
+ * trace_due is whether any session looks at a frame. Sampling comes before all
+ * other conditions: a frame that nobody looks at costs next to nothing.
+ */
+static inline bool trace_due(void)
+{
+	struct trace_samples *s;
+	__u32 zero = 0;
+
+	if (!(trace_wants & TRACE_SAMPLED))
+		return true;
+	s = bpf_map_lookup_elem(&trace_turns, &zero);
+	if (!s)
+		return false;
+	s->seen++;
+	return trace_wants & TRACE_EACH || s->seen >= s->next;
+}
+
+/*
+ * trace_turn is whether it is a session's turn, that looks at one frame in
+ * `sample`: at random, so that nothing that repeats escapes it.
+ */
+__attribute__((noinline)) int trace_turn(__u32 session, __u32 sample)
+{
+	struct trace_samples *s;
+	__u32 zero = 0;
+	__u64 due, next;
+
+	s = bpf_map_lookup_elem(&trace_turns, &zero);
+	if (!s || session >= TRACE_SESSIONS)
+		return 0;
+	due = s->due[session];
+	if (s->seen >= due) {
+		next = s->seen + 1 + bpf_get_prandom_u32() % (2 * sample - 1);
+		s->due[session] = next;
+	} else {
+		next = due;
+	}
+	if (s->next <= s->seen || next < s->next)
+		s->next = next;
+	return s->seen >= due;
+}
+
+/* trace_take counts a frame that a session is to be told of. */
+static inline bool trace_take(__u32 session)
 {
 	struct trace_count *c = bpf_map_lookup_elem(&trace_counts, &session);
 
-	if (!c)
-		return 0;
-	c->matched++;
-	if (sample <= 1)
-		return 1;
-	if (c->skip) {
-		c->skip--;
-		return 0;
-	}
-	c->skip = bpf_get_prandom_u32() % (2 * sample - 1); /* sample - 1 on average */
-	return 1;
+	if (c)
+		c->matched++;
+	return c;
 }
 
 /* trace_allow keeps to a session's limit of frames in a second. */
@@ -145,8 +181,6 @@ struct trace_frame {
 	__u32 aggregate;	/* of in_port, or 0 */
 	__u32 out_port;		/* 0: not known yet */
 	__u32 vlan;
-	__u32 tag;		/* TAG_PRESENT | control information, or 0 */
-	__u32 octets;
 };
 
 /*
@@ -178,11 +212,11 @@ static inline bool trace_fits(const volatile struct trace_session *s, __u32 bit,
 
 #define TRACE_GATE(i)							\
 	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
+	    (!(trace_sessions[i].flags & TRACE_SAMPLED) ||		\
+	     trace_turn(i, trace_sessions[i].sample)) &&		\
 	    trace_fits(&trace_sessions[i], 1 << i, &x, t) &&		\
 	    (!(trace_sessions[i].flags & TRACE_FILTER) ||		\
-	     trace_filter_##i(skb, x.tag, x.octets)) &&			\
-	    (trace_sessions[i].flags & TRACE_REASONS || t->late & 1 << i ||	\
-	     trace_take(i, trace_sessions[i].sample)))			\
+	     trace_filter_##i(skb, p->frame.tag, p->frame.octets)))	\
 		p->traced |= 1 << i;
 
 /* trace_tag is the outer tag that a frame came with, whatever its TPID. */
@@ -215,6 +249,29 @@ static inline void trace_pull(struct __sk_buff *skb)
 		bpf_skb_pull_data(skb, want);
 }
 
+#define TRACE_PASSES(i)							\
+	if (trace_sessions[i].flags & TRACE_ACTIVE)			\
+		passes |= trace_filter_##i(skb, f->tag, f->octets);
+
+/*
+ * trace_looks is whether a session may want a frame, by what costs least:
+ * sampling, then the filters where each session has one.
+ */
+static inline bool trace_looks(struct __sk_buff *skb, const struct frame *f)
+{
+	__u32 passes = 0;
+
+	if (explaining)
+		return true;
+	if (!trace_due())
+		return false;
+	if (trace_wants & TRACE_UNFILTERED)
+		return true;
+	trace_pull(skb);
+	EACH_TRACE(TRACE_PASSES)
+	return passes;
+}
+
 /*
  * trace_port is the aggregate of a member, and the VLAN of a frame that comes
  * in there.
@@ -235,37 +292,44 @@ static inline void trace_port(struct trace_frame *x, const struct frame *f)
 
 /*
  * trace_begin finds the sessions that a frame may fit and begins its record;
- * where is in_port | out_port << 16.
+ * where is in_port | out_port << 16. What no session asks for is looked up only
+ * when a session has the frame.
  */
 __attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
 					  struct passage *p, __u32 where)
 {
 	struct trace_frame x = { .in_port = where & 0xffff, .out_port = where >> 16 };
+	const bool ports = trace_wants & (TRACE_IN | TRACE_OUT | TRACE_VLANS);
 	struct trace_record *t = trace_record();
 
 	if (!t || !p)
 		return 0;
 	p->traced = 0;
-	t->late = 0;
-	t->left = 0;
-	x.tag = p->frame.tag;
-	x.octets = p->frame.octets;
-	trace_port(&x, &p->frame);
-	p->vlan = x.vlan;
+	if (ports) {
+		t->late = 0;
+		t->left = 0;
+		trace_port(&x, &p->frame);
+	}
 	if (explaining) {
 		p->traced = 1;
 	} else {
-		trace_pull(skb);
+		if (trace_wants & TRACE_FILTER && trace_wants & TRACE_UNFILTERED)
+			trace_pull(skb);
 		EACH_TRACE(TRACE_GATE)
 	}
 	if (!p->traced)
 		return 0;
+	if (!ports) {
+		t->late = 0;
+		t->left = 0;
+		trace_port(&x, &p->frame);
+	}
+	p->vlan = x.vlan;
 	t->head.ifindex = p->frame.ifindex;
-	t->head.octets = x.octets;
+	t->head.octets = p->frame.octets;
 	t->head.tag = trace_tag(skb, &p->frame);
 	t->head.in_port = x.in_port;
 	t->head.aggregate = x.aggregate;
-	t->head.out_port = 0;
 	t->head.vlan = x.vlan;
 	t->head.reason = DROP_NONE;
 	t->head.steps = 0;
@@ -393,17 +457,13 @@ __attribute__((noinline)) int trace_learn(struct passage *p, __u32 learns,
 	return reason;
 }
 
-/*
- * What a session's conditions say that are known only when the frame leaves.
- * Where they are all met, the frame is counted and sampled now.
- */
+/* What of a session's conditions is known only when the frame leaves. */
 #define TRACE_TELL(i)							\
 	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
 	    p->traced & ~(t->late & ~t->left) & 1 << i &&		\
 	    (!(trace_sessions[i].flags & TRACE_REASONS) ||		\
 	     t->head.reasons & trace_sessions[i].reasons) &&		\
-	    (!(trace_sessions[i].flags & TRACE_REASONS || t->late & 1 << i) || \
-	     trace_take(i, trace_sessions[i].sample)) &&		\
+	    trace_take(i) &&						\
 	    (!trace_sessions[i].limit ||				\
 	     trace_allow(i, trace_sessions[i].limit, p->now))) {	\
 		t->head.sessions |= 1 << i;				\
@@ -411,21 +471,20 @@ __attribute__((noinline)) int trace_learn(struct passage *p, __u32 learns,
 			t->head.captured = trace_sessions[i].snap;	\
 	}
 
-/* trace_count adds to what the sessions have been told, or have lost. */
-static inline void trace_count(__u32 told, bool lost)
+/* trace_lose counts a record for which there was no room. */
+__attribute__((noinline)) int trace_lose(__u32 sessions)
 {
 	for (__u32 i = 0; i < TRACE_SESSIONS; i++) {
 		__u32 at = i;
 		struct trace_count *c;
 
-		if (!(told >> i & 1))
+		if (!(sessions >> i & 1))
 			continue;
 		c = bpf_map_lookup_elem(&trace_counts, &at);
-		if (c && lost)
+		if (c)
 			c->lost++;
-		else if (c)
-			c->told++;
 	}
+	return 0;
 }
 
 /* trace_capture copies a frame's octets behind the steps; it gives how many. */
@@ -452,9 +511,8 @@ static inline __u32 trace_capture(struct __sk_buff *skb, struct trace_record *t,
 __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p,
 					__u32 what, __u32 out_port)
 {
-	__u32 zero = 0, steps, size;
 	struct trace_record *t = trace_record();
-	__u64 *packets;
+	__u32 steps, size;
 
 	if (!t || !p)
 		return 0;
@@ -467,11 +525,10 @@ __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p
 	t->head.sessions = 0;
 	t->head.captured = 0;	/* how much is wanted, before it is how much there is */
 	EACH_TRACE(TRACE_TELL)
-	packets = bpf_map_lookup_elem(&trace_packets, &zero);
-	if (!t->head.sessions || !packets)
+	if (!t->head.sessions)
 		return 0;
 	t->head.time = bpf_ktime_get_ns();
-	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++*packets;
+	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++t->packets;
 	t->head.present = skb->len;
 	steps = t->head.steps;
 	if (steps > TRACE_STEPS)
@@ -484,7 +541,8 @@ __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p
 	asm volatile("" : "+r"(size));
 	if (size > sizeof(*t))
 		return 0;
-	trace_count(t->head.sessions, bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP) != 0);
+	if (bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP))
+		trace_lose(t->head.sessions);
 	return 0;
 }
 

@@ -100,8 +100,10 @@ struct trace_record {
 	struct trace_head head;
 	struct trace_step step[TRACE_STEPS];
 	__u8 octets[TRACE_SNAP + 1];
+	/* The program's own: */
+	__u64 packets;	/* told on this CPU */
 	__u32 late;	/* sessions of which the output port decides, */
-	__u32 left;	/* and has; the program's own */
+	__u32 left;	/* and has */
 };
 
 enum trace_session_flags {
@@ -111,6 +113,9 @@ enum trace_session_flags {
 	TRACE_VLANS	= 1 << 3,	/* only the VLANs in vlans */
 	TRACE_REASONS	= 1 << 4,	/* only dropped for one in reasons */
 	TRACE_FILTER	= 1 << 5,	/* only those its filter passes */
+	TRACE_SAMPLED	= 1 << 6,	/* one frame in so many, */
+	TRACE_EACH	= 1 << 7,	/* or each */
+	TRACE_UNFILTERED = 1 << 8,	/* has no filter */
 };
 
 /*
@@ -120,7 +125,7 @@ enum trace_session_flags {
 struct trace_session {
 	__u32 flags;		/* enum trace_session_flags */
 	__u32 reasons;		/* bit r: reason r */
-	__u32 sample;		/* one frame in so many; 0 and 1: each */
+	__u32 sample;		/* of TRACE_SAMPLED: one frame in so many */
 	__u32 limit;		/* frames in a second; 0: no limit */
 	__u32 snap;		/* octets of a frame */
 	__u32 reserved;
@@ -130,12 +135,16 @@ struct trace_session {
 
 /* What a session has counted on a CPU. */
 struct trace_count {
-	__u64 matched;	/* frames that fit its conditions, of which */
-	__u64 told;
-	__u64 limited;	/* held back by its limit */
-	__u64 lost;	/* for lack of room in the ring */
-	__u32 skip;	/* frames to come that are not sampled */
-	__u32 reserved;
+	__u64 matched;	/* frames that fit its conditions, sampling included, of which */
+	__u64 limited;	/* are held back by its limit */
+	__u64 lost;	/* and for lack of room in the ring */
+};
+
+/* When sessions sample, by the number of a frame on a CPU. */
+struct trace_samples {
+	__u64 seen;	/* frames */
+	__u64 next;	/* the first of what follows */
+	__u64 due[TRACE_SESSIONS];
 };
 
 #endif

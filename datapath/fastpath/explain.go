@@ -53,7 +53,7 @@ func (o *Objects) newExplainer() (_ *explainer, err error) {
 	if e.pauses, err = mapArray[[spec.LAGBuckets]bpf.SwitchLagPause](e.maps[bpf.SwitchMapLagPauses]); err != nil {
 		return nil, err
 	}
-	e.program, err = o.loadTraced(&[spec.MaxTraces]*TraceSession{}, e.maps, true)
+	e.program, err = o.loadTraced(&[spec.MaxTraces]*TraceSession{}, e.maps, build{explaining: true})
 	return e, err
 }
 

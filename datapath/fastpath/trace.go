@@ -44,10 +44,9 @@ type TraceSession struct {
 // TraceCount is what a session has counted since its number was first given
 // to it.
 type TraceCount struct {
-	Matched uint64 // frames that fit its conditions, before sampling
-	Told    uint64
-	Limited uint64 // held back by Limit
-	Lost    uint64 // for lack of room in the ring
+	Matched uint64 // frames that fit its conditions, sampling included, of which
+	Limited uint64 // were held back by Limit,
+	Lost    uint64 // and for lack of room in the ring; the others were told
 }
 
 // Tracer puts the program that traces in place of the one that does not, and
@@ -94,7 +93,7 @@ func (o *Objects) NewTracer() (_ *Tracer, err error) {
 func traceMaps() []string {
 	return []string{
 		bpf.SwitchMapTraceRecords, bpf.SwitchMapTraceCounts, bpf.SwitchMapTraceLimits,
-		bpf.SwitchMapTracePackets, bpf.SwitchMapTraceRing,
+		bpf.SwitchMapTraceTurns, bpf.SwitchMapTraceRing,
 	}
 }
 
@@ -114,7 +113,7 @@ func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records ui
 // nil is none. Frames go on meanwhile by the old sessions; when it returns, all
 // is in the ring that was traced for them.
 func (t *Tracer) Set(sessions *[spec.MaxTraces]*TraceSession) error {
-	p, err := t.o.loadTraced(sessions, t.maps, false)
+	p, err := t.o.loadTraced(sessions, t.maps, build{caching: true})
 	if err != nil {
 		return err
 	}
@@ -163,7 +162,6 @@ func (t *Tracer) Counts(session int) (sum TraceCount, err error) {
 	}
 	for _, c := range all {
 		sum.Matched += c.Matched
-		sum.Told += c.Told
 		sum.Limited += c.Limited
 		sum.Lost += c.Lost
 	}
@@ -200,19 +198,27 @@ func (o *Objects) exchange(p *ebpf.Program) error {
 	return errors.Join(errs...)
 }
 
+// build is what a program that traces is for.
+type build struct {
+	explaining bool // it says what it would do
+	caching    bool // flows are kept; else each frame takes all stages
+}
+
 // loadTraced loads the program that traces for the sessions, on the maps of o,
 // but for those in own.
-func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[string]*ebpf.Map, explaining bool) (*ebpf.Program, error) {
+func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[string]*ebpf.Map, is build) (*ebpf.Program, error) {
 	s, err := bpf.LoadSwitch()
 	if err != nil {
 		return nil, err
 	}
 	var constants [spec.MaxTraces]bpf.SwitchTraceSession
+	var wants uint32
 	for i, session := range sessions {
 		if session == nil {
 			continue
 		}
 		constants[i] = session.constants()
+		wants |= constants[i].Flags
 		if session.Filter == nil {
 			continue
 		}
@@ -221,10 +227,11 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 		}
 	}
 	err = errors.Join(
-		o.setVariables(s, !explaining),
+		o.setVariables(s, is.caching),
 		setVariable(s, bpf.SwitchVarTracing, true),
-		setVariable(s, bpf.SwitchVarExplaining, explaining),
+		setVariable(s, bpf.SwitchVarExplaining, is.explaining),
 		setVariable(s, bpf.SwitchVarTraceSessions, constants[:]),
+		setVariable(s, bpf.SwitchVarTraceWants, wants),
 	)
 	if err != nil {
 		return nil, err
@@ -257,6 +264,9 @@ func (s *TraceSession) constants() bpf.SwitchTraceSession {
 	set(s.VLANs != spec.VLANSet{}, bpf.SwitchTraceSessionFlagsTRACE_VLANS)
 	set(s.Reasons != 0, bpf.SwitchTraceSessionFlagsTRACE_REASONS)
 	set(s.Filter != nil, bpf.SwitchTraceSessionFlagsTRACE_FILTER)
+	set(s.Filter == nil, bpf.SwitchTraceSessionFlagsTRACE_UNFILTERED)
+	set(s.Sample > 1, bpf.SwitchTraceSessionFlagsTRACE_SAMPLED)
+	set(s.Sample <= 1, bpf.SwitchTraceSessionFlagsTRACE_EACH)
 	return bpf.SwitchTraceSession{
 		Flags: uint32(flags), Reasons: s.Reasons, Sample: s.Sample, Limit: s.Limit,
 		Snap: min(s.Snap, spec.MaxSnapLength), Ports: s.Ports, Vlans: s.VLANs,

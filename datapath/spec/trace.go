@@ -157,8 +157,8 @@ type TraceSession struct {
 	DropsOnly bool
 	// Reasons takes frames that were dropped for one of these.
 	Reasons []DropReason
-	// SampleOneIn takes one frame in so many that fit all else, at random; 0
-	// and 1 take each.
+	// SampleOneIn looks at one frame in so many, at random, before all other
+	// conditions; 0 and 1 look at each.
 	SampleOneIn uint32
 	// EventsPerSecond bounds what is told; 0 is no bound.
 	EventsPerSecond uint32
@@ -205,8 +205,8 @@ type TraceStatus struct {
 	Reason  string // of TraceFailed
 	Started time.Time
 	Ends    time.Time // zero: when it is stopped
-	// Matched counts the frames that fit all conditions, before sampling and
-	// the bound of events.
+	// Matched counts the frames that fit all conditions, sampling included,
+	// before the bound of events.
 	Matched uint64
 	// Events counts what was told, Limited what EventsPerSecond held back, and
 	// Lost what was not told for lack of room: in the kernel's ring, or because

@@ -269,13 +269,10 @@ const (
 )
 
 type SwitchTraceCount struct {
-	_        structs.HostLayout
-	Matched  uint64
-	Told     uint64
-	Limited  uint64
-	Lost     uint64
-	Skip     uint32
-	Reserved uint32
+	_       structs.HostLayout
+	Matched uint64
+	Limited uint64
+	Lost    uint64
 }
 
 type SwitchTraceDetail uint32
@@ -315,12 +312,20 @@ type SwitchTraceHead struct {
 }
 
 type SwitchTraceRecord struct {
-	_      structs.HostLayout
-	Head   SwitchTraceHead
-	Step   [48]SwitchTraceStep
-	Octets [65536]uint8
-	Late   uint32
-	Left   uint32
+	_       structs.HostLayout
+	Head    SwitchTraceHead
+	Step    [48]SwitchTraceStep
+	Octets  [65536]uint8
+	Packets uint64
+	Late    uint32
+	Left    uint32
+}
+
+type SwitchTraceSamples struct {
+	_    structs.HostLayout
+	Seen uint64
+	Next uint64
+	Due  [16]uint64
 }
 
 type SwitchTraceSession struct {
@@ -338,12 +343,15 @@ type SwitchTraceSession struct {
 type SwitchTraceSessionFlags uint32
 
 const (
-	SwitchTraceSessionFlagsTRACE_ACTIVE  SwitchTraceSessionFlags = 1
-	SwitchTraceSessionFlagsTRACE_IN      SwitchTraceSessionFlags = 2
-	SwitchTraceSessionFlagsTRACE_OUT     SwitchTraceSessionFlags = 4
-	SwitchTraceSessionFlagsTRACE_VLANS   SwitchTraceSessionFlags = 8
-	SwitchTraceSessionFlagsTRACE_REASONS SwitchTraceSessionFlags = 16
-	SwitchTraceSessionFlagsTRACE_FILTER  SwitchTraceSessionFlags = 32
+	SwitchTraceSessionFlagsTRACE_ACTIVE     SwitchTraceSessionFlags = 1
+	SwitchTraceSessionFlagsTRACE_IN         SwitchTraceSessionFlags = 2
+	SwitchTraceSessionFlagsTRACE_OUT        SwitchTraceSessionFlags = 4
+	SwitchTraceSessionFlagsTRACE_VLANS      SwitchTraceSessionFlags = 8
+	SwitchTraceSessionFlagsTRACE_REASONS    SwitchTraceSessionFlags = 16
+	SwitchTraceSessionFlagsTRACE_FILTER     SwitchTraceSessionFlags = 32
+	SwitchTraceSessionFlagsTRACE_SAMPLED    SwitchTraceSessionFlags = 64
+	SwitchTraceSessionFlagsTRACE_EACH       SwitchTraceSessionFlags = 128
+	SwitchTraceSessionFlagsTRACE_UNFILTERED SwitchTraceSessionFlags = 256
 )
 
 type SwitchTraceStage uint32
@@ -433,9 +441,9 @@ const (
 	SwitchMapSwitches       = "switches"
 	SwitchMapTraceCounts    = "trace_counts"
 	SwitchMapTraceLimits    = "trace_limits"
-	SwitchMapTracePackets   = "trace_packets"
 	SwitchMapTraceRecords   = "trace_records"
 	SwitchMapTraceRing      = "trace_ring"
+	SwitchMapTraceTurns     = "trace_turns"
 	SwitchProgClock         = "clock"
 	SwitchProgFoldCounters  = "fold_counters"
 	SwitchProgReadCarriers  = "read_carriers"
@@ -448,6 +456,7 @@ const (
 	SwitchVarRefreshAfter   = "refresh_after"
 	SwitchVarSharedTypes    = "shared_types"
 	SwitchVarTraceSessions  = "trace_sessions"
+	SwitchVarTraceWants     = "trace_wants"
 	SwitchVarTracing        = "tracing"
 )
 
@@ -520,9 +529,9 @@ type SwitchMapSpecs struct {
 	Switches      *ebpf.MapSpec `ebpf:"switches"`
 	TraceCounts   *ebpf.MapSpec `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.MapSpec `ebpf:"trace_limits"`
-	TracePackets  *ebpf.MapSpec `ebpf:"trace_packets"`
 	TraceRecords  *ebpf.MapSpec `ebpf:"trace_records"`
 	TraceRing     *ebpf.MapSpec `ebpf:"trace_ring"`
+	TraceTurns    *ebpf.MapSpec `ebpf:"trace_turns"`
 }
 
 // SwitchVariableSpecs contains global variables before they are loaded into the kernel.
@@ -536,6 +545,7 @@ type SwitchVariableSpecs struct {
 	RefreshAfter  *ebpf.VariableSpec `ebpf:"refresh_after"`
 	SharedTypes   *ebpf.VariableSpec `ebpf:"shared_types"`
 	TraceSessions *ebpf.VariableSpec `ebpf:"trace_sessions"`
+	TraceWants    *ebpf.VariableSpec `ebpf:"trace_wants"`
 	Tracing       *ebpf.VariableSpec `ebpf:"tracing"`
 }
 
@@ -575,9 +585,9 @@ type SwitchMaps struct {
 	Switches      *ebpf.Map `ebpf:"switches"`
 	TraceCounts   *ebpf.Map `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.Map `ebpf:"trace_limits"`
-	TracePackets  *ebpf.Map `ebpf:"trace_packets"`
 	TraceRecords  *ebpf.Map `ebpf:"trace_records"`
 	TraceRing     *ebpf.Map `ebpf:"trace_ring"`
+	TraceTurns    *ebpf.Map `ebpf:"trace_turns"`
 }
 
 func (m *SwitchMaps) Close() error {
@@ -598,9 +608,9 @@ func (m *SwitchMaps) Close() error {
 		m.Switches,
 		m.TraceCounts,
 		m.TraceLimits,
-		m.TracePackets,
 		m.TraceRecords,
 		m.TraceRing,
+		m.TraceTurns,
 	)
 }
 
@@ -615,6 +625,7 @@ type SwitchVariables struct {
 	RefreshAfter  *ebpf.Variable `ebpf:"refresh_after"`
 	SharedTypes   *ebpf.Variable `ebpf:"shared_types"`
 	TraceSessions *ebpf.Variable `ebpf:"trace_sessions"`
+	TraceWants    *ebpf.Variable `ebpf:"trace_wants"`
 	Tracing       *ebpf.Variable `ebpf:"tracing"`
 }
 
