@@ -3,73 +3,38 @@ package lldp
 import (
 	"slices"
 	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
 )
 
 // Times of the protocol (802.1AB, 9.2.5 and table 9-1).
 const (
-	DefaultInterval = 30 * time.Second // msgTxInterval
-	DefaultHold     = 4                // msgTxHold
-	fastInterval    = time.Second      // msgFastTx
-	fastCount       = 4                // txFastInit
-	maxCredit       = 5                // txCreditMax
-	reinitDelay     = 2 * time.Second
+	fastInterval = time.Second // msgFastTx
+	fastCount    = 4           // txFastInit
+	maxCredit    = 5           // txCreditMax
+	reinitDelay  = 2 * time.Second
 	// MaxNeighbors bounds what is kept of one port's neighbors.
 	MaxNeighbors = 32
 )
 
 // Config is what an agent sends, and when.
 type Config struct {
-	// Local is the data unit without its TTL.
-	Local PDU
-	// Interval is the time between data units, 5 s to 32,768 s; Hold times it,
-	// plus a second, is their TTL. Zero values stand for the defaults.
+	// Local is the data unit; its TTL is longer than the interval.
+	Local spec.LLDPUnit
+	// Interval is the time between data units (msgTxInterval).
 	Interval time.Duration
-	Hold     int
 	// Transmit and Receive switch the directions (adminStatus).
 	Transmit, Receive bool
 }
 
-func (c *Config) interval() time.Duration {
-	if c.Interval == 0 {
-		return DefaultInterval
-	}
-	return c.Interval
-}
-
-// ttl is txTTL (802.1AB, 9.2.5.22).
-func (c *Config) ttl() time.Duration {
-	hold := c.Hold
-	if hold == 0 {
-		hold = DefaultHold
-	}
-	return min(c.interval()*time.Duration(hold)+time.Second, maxTTL*time.Second)
-}
-
 // unit is the data unit that is sent.
-func (c *Config) unit() []byte {
-	local := c.Local
-	local.TTL = c.ttl()
-	return local.Append(nil)
-}
+func (c *Config) unit() []byte { return (&PDU{LLDPUnit: c.Local}).Append(nil) }
 
-// Neighbor is what a neighbor told last.
+// Neighbor is what a neighbor told last, and when.
 type Neighbor struct {
-	// ID numbers the neighbors of a port, from 1 on; it stays the same as long
-	// as the neighbor is there.
-	ID uint32
-	PDU
-	First, Updated time.Time
-	expires        time.Time
-}
-
-// Counters count what an agent did (802.1AB, 9.2.6).
-type Counters struct {
-	Out, In       uint64 // frames
-	InErrors      uint64 // malformed frames
-	Discarded     uint64 // frames that were not kept: malformed, or too many neighbors
-	TLVsDiscarded uint64
-	TLVsUnknown   uint64
-	AgedOut       uint64 // neighbors whose TTL ended
+	spec.LLDPNeighbor
+	Times   spec.LLDPTimes
+	expires time.Time
 }
 
 // Agent is the protocol on one port.
@@ -84,14 +49,32 @@ type Agent struct {
 
 	neighbors []Neighbor
 	lastID    uint32
-	counters  Counters
+	counters  spec.LLDPCounters
+	lastOut   time.Time
+	lastIn    time.Time
 }
 
 // New makes an agent of a port that is down.
 func New(c Config) *Agent { return &Agent{config: c, credit: maxCredit} }
 
-// Counters tells what the agent did so far.
-func (a *Agent) Counters() Counters { return a.counters }
+// Activity tells what the agent did so far.
+func (a *Agent) Activity() spec.LLDPActivity {
+	act := spec.LLDPActivity{Counters: a.counters, LastOut: a.lastOut, LastIn: a.lastIn, Heard: make(map[uint32]spec.LLDPTimes, len(a.neighbors))}
+	for i := range a.neighbors {
+		act.Heard[a.neighbors[i].ID] = a.neighbors[i].Times
+	}
+	return act
+}
+
+// Sent notes what became of a data unit of Outbox.
+func (a *Agent) Sent(now time.Time, err error) {
+	if err != nil {
+		a.counters.OutErrors++
+		return
+	}
+	a.counters.Out++
+	a.lastOut = now
+}
 
 // Neighbors are those that are there, by ID. Nobody may modify what they hold.
 func (a *Agent) Neighbors() []Neighbor { return slices.Clone(a.neighbors) }
@@ -125,8 +108,8 @@ func (a *Agent) Configure(now time.Time, c Config) {
 	if !slices.Equal(was.unit(), c.unit()) {
 		a.next = now
 		a.Advance(now)
-	} else if c.interval() != was.interval() {
-		a.next = now.Add(c.interval())
+	} else if c.Interval != was.Interval {
+		a.next = now.Add(c.Interval)
 	}
 }
 
@@ -157,10 +140,8 @@ func (a *Agent) Shutdown() {
 }
 
 func (a *Agent) shutdown(c Config) {
-	last := c.Local
-	last.TTL = 0
-	a.outbox = append(a.outbox, last.Append(nil))
-	a.counters.Out++
+	c.Local.TTL = 0
+	a.outbox = append(a.outbox, c.unit())
 }
 
 // Next is when Advance has something to do; zero: never.
@@ -205,9 +186,8 @@ func (a *Agent) earn(now time.Time) {
 
 func (a *Agent) send(now time.Time) {
 	a.outbox = append(a.outbox, a.config.unit())
-	a.counters.Out++
 	a.credit--
-	wait := a.config.interval()
+	wait := a.config.Interval
 	a.fast = max(a.fast-1, 0)
 	if a.fast > 0 {
 		wait = min(wait, fastInterval)
@@ -227,28 +207,33 @@ func (a *Agent) Receive(now time.Time, b []byte) {
 		a.counters.Discarded++
 		return
 	}
+	a.lastIn = now
 	a.counters.TLVsUnknown += uint64(p.Unknown)
 	at := slices.IndexFunc(a.neighbors, func(n Neighbor) bool { return n.Chassis == p.Chassis && n.Port == p.Port })
-	switch {
-	case p.TTL == 0:
-		if at >= 0 {
-			a.neighbors = slices.Delete(a.neighbors, at, at+1)
-		}
-	case at >= 0:
-		n := &a.neighbors[at]
-		n.PDU, n.Updated, n.expires = *p, now, now.Add(p.TTL)
-	case len(a.neighbors) >= MaxNeighbors:
+	if at < 0 && p.TTL != 0 && len(a.neighbors) >= MaxNeighbors {
 		a.counters.Discarded++
-		a.counters.TLVsDiscarded++
-	default:
+		a.counters.TLVsDiscarded += uint64(p.TLVs)
+		return
+	}
+	a.counters.TLVsAccepted += uint64(p.TLVs - p.Unknown)
+	switch {
+	case p.TTL != 0 && at >= 0:
+		n := &a.neighbors[at]
+		n.LLDPUnit, n.Times.Last, n.expires = p.LLDPUnit, now, now.Add(p.TTL)
+	case p.TTL != 0:
 		a.welcome(now, p)
+	case at >= 0:
+		a.neighbors = slices.Delete(a.neighbors, at, at+1)
 	}
 }
 
 // welcome takes in a new neighbor, which is told of us fast (802.1AB, 9.2.5.16).
 func (a *Agent) welcome(now time.Time, p *PDU) {
 	a.lastID++
-	a.neighbors = append(a.neighbors, Neighbor{ID: a.lastID, PDU: *p, First: now, Updated: now, expires: now.Add(p.TTL)})
+	a.neighbors = append(a.neighbors, Neighbor{
+		LLDPNeighbor: spec.LLDPNeighbor{ID: a.lastID, LLDPUnit: p.LLDPUnit},
+		Times:        spec.LLDPTimes{First: now, Last: now}, expires: now.Add(p.TTL),
+	})
 	if a.config.Transmit {
 		a.fast = fastCount
 		if soon := now.Add(fastInterval); a.next.IsZero() || a.next.After(soon) {

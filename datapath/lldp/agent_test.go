@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/signalbox/signalbox/datapath/spec"
 )
 
 var epoch = time.Unix(1_000_000, 0)
@@ -18,7 +20,7 @@ type bench struct {
 }
 
 func newBench() *bench {
-	return &bench{Agent: New(Config{Local: example(), Transmit: true, Receive: true}), now: epoch}
+	return &bench{Agent: New(Config{Local: example().LLDPUnit, Interval: 30 * time.Second, Transmit: true, Receive: true}), now: epoch}
 }
 
 // until moves the clock, waking the agent when it wants to be.
@@ -45,7 +47,7 @@ func (b *bench) collect() {
 }
 
 func neighbor(name string, ttl time.Duration) []byte {
-	p := PDU{Chassis: ID{7, name}, Port: ID{PortInterface, "p"}, TTL: ttl}
+	p := PDU{LLDPUnit: spec.LLDPUnit{Chassis: spec.LLDPID{Subtype: 7, Value: name}, Port: spec.LLDPID{Subtype: 5, Value: "p"}, TTL: ttl}}
 	return p.Append(nil)
 }
 
@@ -133,8 +135,8 @@ func TestNeighborsAgeOut(t *testing.T) {
 	}
 	b.until(5 * time.Second)
 	got := b.Neighbors()
-	if len(got) != 1 || got[0].Chassis.Value != "long" || got[0].ID != 2 || b.Counters().AgedOut != 1 {
-		t.Errorf("%+v, %+v; want the long one, the short one aged out", got, b.Counters())
+	if len(got) != 1 || got[0].Chassis.Value != "long" || got[0].ID != 2 || b.Activity().Counters.AgedOut != 1 {
+		t.Errorf("%+v, %+v; want the long one, the short one aged out", got, b.Activity().Counters)
 	}
 }
 
@@ -195,8 +197,8 @@ func TestTooManyNeighbors(t *testing.T) {
 	for i := range MaxNeighbors + 3 {
 		b.Receive(b.now, neighbor(fmt.Sprint(i), time.Minute))
 	}
-	if n := len(b.Neighbors()); n != MaxNeighbors || b.Counters().Discarded != 3 {
-		t.Errorf("%d neighbors, %d discarded; want %d and 3", n, b.Counters().Discarded, MaxNeighbors)
+	if n := len(b.Neighbors()); n != MaxNeighbors || b.Activity().Counters.Discarded != 3 {
+		t.Errorf("%d neighbors, %d discarded; want %d and 3", n, b.Activity().Counters.Discarded, MaxNeighbors)
 	}
 }
 

@@ -7,48 +7,18 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/signalbox/signalbox/datapath/spec"
 )
 
-// EtherType of LLDP frames (802.1AB, 7.2).
-const EtherType = 0x88cc
-
-// Destination is the nearest-bridge group address (802.1AB, 7.1), which no
-// bridge forwards.
-var Destination = [6]byte{0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e}
-
-// PDU is an LLDP data unit: what comes after the EtherType.
+// PDU is an LLDP data unit: what comes after the EtherType. Management has the
+// IP addresses only; those of other families count as unknown.
 type PDU struct {
-	Chassis, Port ID
-	// TTL is how long the receiver keeps it, in whole seconds, at most 65,535.
-	// Zero says that the sender goes.
-	TTL time.Duration
-	// PortDescription, SystemName and SystemDescription are at most 255 octets;
-	// "" leaves the TLV out.
-	PortDescription, SystemName, SystemDescription string
-	// Capabilities are set where HasCapabilities: what the system can do, and of
-	// it what is enabled, as the bits of 802.1AB, 8.5.8.1.
-	HasCapabilities       bool
-	Capabilities, Enabled uint16
-	// Management has the IP addresses; those of other families count as unknown.
-	Management []Management
-	Custom     []Custom
-	// Unknown counts TLVs that are of reserved types, or wrong by themselves.
-	Unknown int
+	spec.LLDPUnit
+	// TLVs counts those that were read, the end not among them, and Unknown those
+	// of them that are of reserved types, or wrong by themselves.
+	TLVs, Unknown int
 }
-
-// ID names a chassis or a port: how it is written depends on the subtype.
-type ID struct {
-	Subtype uint8 // 802.1AB, tables 8-2 and 8-3
-	Value   string
-}
-
-// Subtypes of chassis and port identifiers that the element sends.
-const (
-	ChassisMAC    = 4
-	PortMAC       = 3
-	PortInterface = 5
-)
 
 // Bits of the capabilities (802.1AB, table 8-4).
 const (
@@ -63,28 +33,11 @@ const (
 	CapCVLAN         = 1 << 8
 	CapSVLAN         = 1 << 9
 	CapTwoPortRelay  = 1 << 10
-	maxString        = 255
 	maxTLV           = 511
-	maxTTL           = 65535
 	managementIPv4   = 1 // IANA address family numbers
 	managementIPv6   = 2
 	interfaceIfIndex = 2
 )
-
-// Management is an address the system is managed at.
-type Management struct {
-	Address netip.Addr
-	// Interface is the number of the interface, IfIndex by its subtype 2.
-	InterfaceSubtype uint8
-	Interface        uint32
-}
-
-// Custom is an organizationally specific TLV (802.1AB, 8.6).
-type Custom struct {
-	OUI     [3]byte
-	Subtype uint8
-	Value   string
-}
 
 // Types of TLVs (802.1AB, table 8-1).
 const (
@@ -115,7 +68,7 @@ var ErrMalformed = errors.New("malformed LLDP data unit")
 func (p *PDU) Append(dst []byte) []byte {
 	dst = appendTLV(dst, tlvChassis, append([]byte{p.Chassis.Subtype}, p.Chassis.Value...))
 	dst = appendTLV(dst, tlvPort, append([]byte{p.Port.Subtype}, p.Port.Value...))
-	seconds := min(p.TTL/time.Second, maxTTL)
+	seconds := min(p.TTL, spec.MaxLLDPTTL) / time.Second
 	dst = appendTLV(dst, tlvTTL, binary.BigEndian.AppendUint16(nil, uint16(seconds)))
 	if p.TTL == 0 { // a shutdown has nothing else (802.1AB, 9.1.2.2)
 		return appendTLV(dst, tlvEnd, nil)
@@ -133,7 +86,7 @@ func (p *PDU) Append(dst []byte) []byte {
 		dst = appendTLV(dst, tlvCapabilities, binary.BigEndian.AppendUint16(value, p.Enabled))
 	}
 	for _, m := range p.Management {
-		dst = appendTLV(dst, tlvManagement, m.append(nil))
+		dst = appendTLV(dst, tlvManagement, appendManagement(nil, m))
 	}
 	for _, c := range p.Custom {
 		dst = appendTLV(dst, tlvCustom, append(append(c.OUI[:], c.Subtype), c.Value...))
@@ -147,10 +100,10 @@ func appendTLV(dst []byte, kind uint8, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// append appends the value of a management address TLV (802.1AB, 8.5.9):
+// appendManagement appends the value of a management address TLV (802.1AB, 8.5.9):
 //
 //	| length of the next two | family | address | numbering subtype | number (4) | OID length (0) |
-func (m Management) append(dst []byte) []byte {
+func appendManagement(dst []byte, m spec.LLDPManagement) []byte {
 	family := byte(managementIPv4)
 	if m.Address.Is6() {
 		family = managementIPv6
@@ -163,10 +116,10 @@ func (m Management) append(dst []byte) []byte {
 
 // clip bounds a text to 255 octets without cutting a character.
 func clip(s string) string {
-	if len(s) <= maxString {
+	if len(s) <= spec.MaxLLDPText {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxString], "")
+	return strings.ToValidUTF8(s[:spec.MaxLLDPText], "")
 }
 
 // Parse reads a data unit. Errors wrap ErrMalformed. TLVs that are wrong by
@@ -184,6 +137,7 @@ func Parse(b []byte) (*PDU, error) {
 		if kind == tlvEnd {
 			return p, nil
 		}
+		p.TLVs++
 		if err := p.take(kind, value); err != nil {
 			return nil, fmt.Errorf("%w: TLV %d: %w", ErrMalformed, n, err)
 		}
@@ -214,9 +168,9 @@ func cut(b []byte) (kind uint8, value, rest []byte, err error) {
 func (p *PDU) take(kind uint8, value []byte) error {
 	switch kind {
 	case tlvChassis:
-		return p.Chassis.parse(value)
+		return parseID(&p.Chassis, value)
 	case tlvPort:
-		return p.Port.parse(value)
+		return parseID(&p.Port, value)
 	case tlvTTL:
 		if len(value) < 2 {
 			return fmt.Errorf("TTL of %d octets", len(value))
@@ -246,28 +200,28 @@ func (p *PDU) take(kind uint8, value []byte) error {
 			p.Unknown++
 			return nil
 		}
-		p.Custom = append(p.Custom, Custom{[3]byte(value), value[3], string(value[4:])})
+		p.Custom = append(p.Custom, spec.LLDPCustom{OUI: [3]byte(value), Subtype: value[3], Value: string(value[4:])})
 	default:
 		p.Unknown++
 	}
 	return nil
 }
 
-// parse reads an identifier of 1 to 255 octets behind its subtype.
-func (id *ID) parse(value []byte) error {
-	if len(value) < 2 || len(value) > maxString+1 {
-		return fmt.Errorf("identifier of %d octets: want 2 to %d", len(value), maxString+1)
+// parseID reads an identifier of 1 to 255 octets behind its subtype.
+func parseID(id *spec.LLDPID, value []byte) error {
+	if len(value) < 2 || len(value) > spec.MaxLLDPText+1 {
+		return fmt.Errorf("identifier of %d octets: want 2 to %d", len(value), spec.MaxLLDPText+1)
 	}
-	*id = ID{value[0], string(value[1:])}
+	*id = spec.LLDPID{Subtype: value[0], Value: string(value[1:])}
 	return nil
 }
 
 func text(b []byte) string {
-	return strings.ToValidUTF8(string(b[:min(len(b), maxString)]), "\uFFFD")
+	return strings.ToValidUTF8(string(b[:min(len(b), spec.MaxLLDPText)]), "\uFFFD")
 }
 
 // parseManagement reads the address of a management address TLV.
-func parseManagement(value []byte) (m Management, ok bool) {
+func parseManagement(value []byte) (m spec.LLDPManagement, ok bool) {
 	if len(value) < 1 {
 		return m, false
 	}
@@ -282,26 +236,4 @@ func parseManagement(value []byte) (m Management, ok bool) {
 	}
 	m.InterfaceSubtype, m.Interface = rest[0], binary.BigEndian.Uint32(rest[1:])
 	return m, true
-}
-
-// String is an identifier as a person reads it: addresses with colons or as
-// IP addresses, the rest as text, octets that are no text in hexadecimal.
-func (id ID) String() string { return id.format(ChassisMAC, 5) }
-
-// PortString is String for the identifier of a port, whose subtypes differ.
-func (id ID) PortString() string { return id.format(PortMAC, 4) }
-
-func (id ID) format(mac, network uint8) string {
-	switch {
-	case id.Subtype == mac && len(id.Value) == 6:
-		return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", id.Value[0], id.Value[1], id.Value[2], id.Value[3], id.Value[4], id.Value[5])
-	case id.Subtype == network && len(id.Value) > 1:
-		if a, ok := netip.AddrFromSlice([]byte(id.Value[1:])); ok {
-			return a.String()
-		}
-	}
-	if utf8.ValidString(id.Value) && strings.IndexFunc(id.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0 {
-		return id.Value
-	}
-	return fmt.Sprintf("%x", id.Value)
 }

@@ -63,6 +63,8 @@ func (p *Port) Check() error {
 		return fail("want the name of another interface, an aggregate, to be a member of")
 	case p.Aggregate != nil && !p.MAC.IsZero():
 		return fail("an aggregate has no address of its own")
+	case p.Aggregate != nil && p.LLDP != nil:
+		return fail("an aggregate does not speak LLDP: its members do")
 	}
 	var errs []error
 	if p.Aggregate != nil {
@@ -70,6 +72,9 @@ func (p *Port) Check() error {
 	}
 	if p.Switched != nil {
 		errs = append(errs, p.Switched.check(p.Name))
+	}
+	if p.LLDP != nil {
+		errs = append(errs, p.LLDP.check(p.Name))
 	}
 	return errors.Join(errs...)
 }

@@ -71,6 +71,9 @@ type Port struct {
 	// Member makes the interface a member of an aggregate; Switched is then
 	// nil.
 	Member *Member
+	// LLDP is set where the interface is set up for it; nil for an aggregate,
+	// whose members speak it.
+	LLDP *LLDP
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -98,6 +98,8 @@ type Interface struct {
 	// Index zero. Member is set for a member of one.
 	Aggregate *AggregateState
 	Member    *MemberState
+	// LLDP is set for an interface that is set up for it.
+	LLDP *LLDPState
 }
 
 // PortState is a switch port as the datapath's own maps have it.
