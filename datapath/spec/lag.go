@@ -32,7 +32,9 @@ type Aggregate struct {
 	// milliseconds.
 	UpDelay, DownDelay time.Duration
 	// Announcements is how many times each local address that moved to another
-	// member is announced, 0..255. Only switch-independent aggregates announce.
+	// member is announced, 0..255; once more a second after a member came back.
+	// Only aggregates that the other end need not know of announce:
+	// switch-independent ones, and static ones with ActiveBackup.
 	Announcements uint8
 	// SpeedWeighted gives each member a share in proportion to its speed.
 	SpeedWeighted bool
