@@ -26,6 +26,7 @@ import (
 	"github.com/signalbox/signalbox/server/gnmi"
 	"github.com/signalbox/signalbox/server/host"
 	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/server/sflow"
 	"github.com/signalbox/signalbox/server/trace"
 	"github.com/signalbox/signalbox/telemetry"
 )
@@ -117,6 +118,7 @@ type element struct {
 	rates    *openconfig.Rates
 	load     *openconfig.Load
 	sessions *trace.Sessions
+	sflow    *sflow.Agent
 	tests    *trace.Tests
 	sources  []telemetry.Source // what the engine reads when asked
 }
@@ -143,6 +145,7 @@ func (s *Server) Run(ctx context.Context, device Device) (err error) {
 	var running sync.WaitGroup
 	running.Go(func() { e.rates.Run(background) })
 	running.Go(func() { e.load.Run(background) })
+	running.Go(func() { e.sflow.Run(background) })
 	running.Go(func() { e.observer.run(background) })
 	running.Go(func() { e.watchHost(background, s.options.Log) })
 	running.Go(func() { s.followAccess(background) })

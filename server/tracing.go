@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/config"
 	"github.com/signalbox/signalbox/server/openconfig"
+	"github.com/signalbox/signalbox/server/sflow"
 	"github.com/signalbox/signalbox/server/trace"
 	"github.com/signalbox/signalbox/telemetry"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -26,15 +27,22 @@ type Traced interface {
 	trace.Prober
 }
 
-// newTraces makes the trace sessions and the packet tests of a device.
-func (s *Server) newTraces(e *element, device Traced) {
-	e.sessions = trace.New(trace.Options{Device: device, Told: e.engine, File: filepath.Join(s.options.StateDir, tracesFile), Log: s.options.Log})
+// newTraces makes the trace sessions and the packet tests of a device, and what
+// sends samples of them.
+func (s *Server) newTraces(e *element, device Device) {
+	e.sflow = sflow.New(sflow.Options{Device: device, Publish: e.engine.Publish, Log: s.options.Log})
+	e.sessions = trace.New(trace.Options{
+		Device: device, Told: e.engine, Sampled: e.sflow.Sampled,
+		File: filepath.Join(s.options.StateDir, tracesFile), Log: s.options.Log,
+	})
 	e.tests = trace.NewTests(device, e.sessions)
 	for _, source := range []telemetry.Source{
 		openconfig.NewSessionCounters(e.sessions),
 		openconfig.NewPacketTests(e.tests),
 		openconfig.NewPacketTestSteps(e.tests),
 		openconfig.NewPacketTestOutputs(e.tests),
+		openconfig.NewSFlowSent(e.sflow),
+		openconfig.NewSFlowSampled(e.sflow),
 	} {
 		e.sources = append(e.sources, guarded{source, s.options.Log})
 	}
@@ -44,10 +52,16 @@ func (s *Server) newTraces(e *element, device Traced) {
 func (s *Server) configOptions(e *element, device Device) config.Options {
 	return config.Options{
 		Dir: s.options.StateDir, Device: device, Log: s.options.Log,
-		Sessions: e.sessions, Applied: e.sessions.Applied,
+		Sessions: e.sessions, Applied: e.applied,
 		Committed: e.observer.committed, Status: e.observer.status, Unlock: s.unlock,
 		By: access.Name, Authorize: authorize,
 	}
+}
+
+// applied takes the configuration that the device has from now on.
+func (e *element) applied(c *openconfig.Config) {
+	e.sessions.Applied(c)
+	e.sflow.Applied(c)
 }
 
 // eventsAreTold says of a Get of events, which finds nothing, how they are had.

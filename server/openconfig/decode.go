@@ -28,6 +28,7 @@ type Config struct {
 	index    *index
 	switches map[string]*spec.Switch // by name, as they were decoded
 	sessions Sessions                // of traces, by id, as they were decoded
+	sflow    *SFlow                  // nil where nothing of it is configured
 }
 
 // NewConfig is the configuration of nothing.
@@ -42,7 +43,7 @@ func (c *Config) Next(d *oc.Device, touched Touched) (*Config, spec.Change, erro
 	touched.complete(c.device, d)
 	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches, sessions: c.sessions}
 	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
-	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched))
+	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched), next.decodeSFlow(c, touched))
 	if err != nil {
 		return nil, spec.Change{}, once(err)
 	}

@@ -18,6 +18,8 @@ type Touched struct {
 	lacp map[string]struct{}
 	// sessions are trace sessions, by id.
 	sessions map[string]struct{}
+	// sflow has "" where anything of sFlow was touched.
+	sflow map[string]struct{}
 }
 
 // parts are the entries that were touched within a network instance.
@@ -29,11 +31,11 @@ type parts struct {
 
 // NewTouched is an empty set.
 func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}}
+	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
 }
 
 // Add notes the path of a leaf or list entry that was set or deleted, with
-// canonical keys. Above the lists only /lacp/config touches anything.
+// canonical keys. Above the lists only /lacp/config and /sampling/sflow/config touch anything.
 func (t Touched) Add(path schema.Path) {
 	switch list := schema.NearestList(path.Node); list {
 	case ocpath.InterfacesInterface:
@@ -51,9 +53,14 @@ func (t Touched) Add(path schema.Path) {
 		t.lacp[path.Keys[0]] = struct{}{}
 	case ocpath.TracesSessionsSession:
 		t.sessions[path.Keys[0]] = struct{}{}
+	case ocpath.SamplingSflowCollectorsCollector, ocpath.SamplingSflowInterfacesInterface:
+		t.sflow[""] = struct{}{}
 	case ocpath.Root:
 		if path.Node == ocpath.LacpConfigSystemPriority {
 			t.lacp[""] = struct{}{}
+		}
+		if path.Node >= ocpath.SamplingSflow && path.Node < ocpath.Get(ocpath.SamplingSflow).End {
+			t.sflow[""] = struct{}{}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -23,11 +24,15 @@ const (
 	defaultDuration = 60 * time.Second
 )
 
-// Session is a trace session as it is configured.
+// Session is a trace session as it is configured, or one that sFlow takes its
+// samples from.
 type Session struct {
 	spec.TraceSession
 	Enabled bool
 }
+
+// Samples reports that the session is sFlow's: nobody but it is told of it.
+func (s *Session) Samples() bool { return strings.HasPrefix(s.ID, SFlowSessions) }
 
 // Sessions are what a transaction alters of the trace sessions: for each id the
 // new one, or nil where it is no longer configured.
@@ -70,7 +75,7 @@ func (c *Config) CheckSessions(changed Sessions) error {
 			continue
 		}
 		for _, name := range changed[id].Ports {
-			if interfaces(c.device)[name] == nil {
+			if !changed[id].Samples() && interfaces(c.device)[name] == nil {
 				errs = append(errs, invalid(at(ocpath.TracesSessionsSessionConfigInterface, id), "interface %s is not configured in /interfaces", name))
 			}
 		}
@@ -94,6 +99,9 @@ func (c *Config) decodeSessions(before *Config, touched Touched) error {
 		if entry == nil {
 			delete(c.sessions, id)
 			continue
+		}
+		if strings.HasPrefix(id, SFlowSessions) {
+			errs = append(errs, invalid(at(ocpath.TracesSessionsSession, id), "ids that begin with %s are sFlow's own", SFlowSessions))
 		}
 		s := decodeSession(id, entry)
 		var refused *spec.InvalidTrace

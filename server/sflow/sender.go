@@ -1,58 +1,74 @@
 package sflow
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
-)
 
-// maxDatagram is the most octets of one datagram, so that no path cuts it.
-const maxDatagram = 1400
+	"golang.org/x/sys/unix"
+)
 
 // MaxHeader is the most octets of a frame that are told.
 const MaxHeader = 512
 
-// Sender joins samples into datagrams and sends them to collectors. It is for
-// one goroutine.
-type Sender struct {
-	agent      netip.Addr
-	began      time.Time
-	collectors []*net.UDPConn
-	sequence   uint32
-	samples    uint32
-	octets     []byte // of the datagram that is being filled
-	sent       uint64
-	failed     uint64
+// Collector is where a Sender sends to.
+type Collector struct {
+	At     netip.AddrPort
+	Source netip.Addr // to send from; zero is any
+	DSCP   uint8
+	// Datagram is the most octets of one datagram, so that no path cuts it.
+	Datagram int
 }
 
-// NewSender opens a socket to each collector. The agent's address is what
-// collectors know the element by.
-func NewSender(agent netip.Addr, collectors []netip.AddrPort, now time.Time) (*Sender, error) {
+// Sender joins samples into datagrams and sends them to one collector. It is for
+// one goroutine.
+type Sender struct {
+	agent    netip.Addr
+	began    time.Time
+	conn     net.Conn
+	most     int // octets of a datagram
+	sequence uint32
+	samples  uint32
+	octets   []byte // of the datagram that is being filled
+	sent     uint64
+	failed   uint64
+}
+
+// NewSender opens a socket. The agent's address is what the collector knows the
+// element by.
+func NewSender(agent netip.Addr, c Collector, now time.Time) (*Sender, error) {
 	if !agent.IsValid() {
 		return nil, errors.New("sflow: no agent address")
 	}
-	s := &Sender{agent: agent, began: now}
-	for _, c := range collectors {
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(c))
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("sflow: collector %s: %w", c, err), s.Close())
-		}
-		s.collectors = append(s.collectors, conn)
+	d := net.Dialer{Control: c.control}
+	if c.Source.IsValid() {
+		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(c.Source, 0))
 	}
-	return s, nil
+	conn, err := d.Dial("udp", c.At.String())
+	if err != nil {
+		return nil, fmt.Errorf("sflow: collector %s: %w", c.At, err)
+	}
+	return &Sender{agent: agent, began: now, conn: conn, most: c.Datagram}, nil
 }
 
-// Close closes the sockets.
-func (s *Sender) Close() error {
-	var errs []error
-	for _, c := range s.collectors {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
+// control marks what is sent.
+func (c Collector) control(_, _ string, raw syscall.RawConn) error {
+	var err error
+	failed := raw.Control(func(fd uintptr) {
+		if c.At.Addr().Is4() {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TOS, int(c.DSCP)<<2)
+		} else {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_TCLASS, int(c.DSCP)<<2)
+		}
+	})
+	return errors.Join(failed, err)
 }
+
+// Close closes the socket.
+func (s *Sender) Close() error { return s.conn.Close() }
 
 // Sent counts datagrams by whether the kernel took them.
 func (s *Sender) Sent() (sent, failed uint64) { return s.sent, s.failed }
@@ -77,7 +93,7 @@ func (s *Sender) Interface(i *Interface, now time.Time) { s.add(i.append, now) }
 func (s *Sender) add(sample func([]byte) []byte, now time.Time) {
 	before := len(s.octets)
 	if s.samples > 0 {
-		if s.octets = sample(s.octets); len(s.octets) <= maxDatagram {
+		if s.octets = sample(s.octets); len(s.octets) <= s.most {
 			s.samples++
 			return
 		}
@@ -97,25 +113,10 @@ func (s *Sender) Flush(now time.Time) {
 	s.sequence++
 	h := header{agent: s.agent, sequence: s.sequence, uptime: uint32(now.Sub(s.began).Milliseconds()), samples: s.samples}
 	copy(s.octets, h.append(nil))
-	for _, c := range s.collectors {
-		if _, err := c.Write(s.octets); err != nil {
-			s.failed++ // a collector that is away is no fault of ours
-		} else {
-			s.sent++
-		}
+	if _, err := s.conn.Write(s.octets); err != nil {
+		s.failed++ // a collector that is away is no fault of ours
+	} else {
+		s.sent++
 	}
 	s.octets, s.samples = s.octets[:0], 0
-}
-
-// Tagged gives the first octets of a frame with its tag put back into them: the
-// kernel keeps it beside the frame. The tag is its control information.
-func Tagged(header []byte, tag uint16) []byte {
-	if len(header) < 12 {
-		return header
-	}
-	b := make([]byte, 0, len(header)+4)
-	b = append(b, header[:12]...)
-	b = binary.BigEndian.AppendUint16(b, 0x8100)
-	b = binary.BigEndian.AppendUint16(b, tag)
-	return append(b, header[12:]...)
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
+
+const maxDatagram = 1400
 
 var agent = netip.MustParseAddr("192.0.2.1")
 
@@ -49,7 +52,7 @@ func (c *collector) next() (*layers.SFlowDatagram, int) {
 func newSender(t *testing.T, a netip.Addr) (*Sender, *collector) {
 	t.Helper()
 	c, at := newCollector(t)
-	s, err := NewSender(a, []netip.AddrPort{at}, time.Unix(1000, 0))
+	s, err := NewSender(a, Collector{At: at, Source: at.Addr(), DSCP: 46, Datagram: maxDatagram}, time.Unix(1000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,8 @@ func arp() []byte {
 func TestFlow(t *testing.T) {
 	for _, a := range []netip.Addr{agent, netip.MustParseAddr("2001:db8::1")} {
 		s, c := newSender(t, a)
-		frame := Frame{In: 3, Out: 4, Outputs: 1, Length: 60, Header: Tagged(arp(), 10), VLAN: 10, VLANOut: 20, Priority: 5}
+		tagged := slices.Concat(arp()[:12], []byte{0x81, 0, 0, 10}, arp()[12:])
+		frame := Frame{In: 3, Out: 4, Outputs: 1, Length: 60, Header: tagged, VLAN: 10, VLANOut: 20, Priority: 5}
 		s.Flow(&Flow{Source: 3, Sequence: 7, Rate: 64, Pool: 640, Lost: 1, Frame: frame}, time.Unix(1001, 0))
 		s.Flush(time.Unix(1001, 0))
 		d, _ := c.next()
@@ -159,7 +163,7 @@ func TestDatagramsAreFilled(t *testing.T) {
 }
 
 func TestSenderRefuses(t *testing.T) {
-	if _, err := NewSender(netip.Addr{}, nil, time.Time{}); err == nil {
+	if _, err := NewSender(netip.Addr{}, Collector{}, time.Time{}); err == nil {
 		t.Error("no agent address is taken")
 	}
 }

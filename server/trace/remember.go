@@ -44,6 +44,13 @@ func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
 			s.replace(id, stopped(c))
 			continue
 		}
+		if c.Samples() {
+			r := &run{session: *c, status: spec.TraceStatus{Session: c.TraceSession, State: spec.TraceRunning, Started: time.Now()}}
+			if err := s.start(ctx, r, 0); err != nil {
+				s.options.Log.Error("sFlow takes no samples", "session", id, "err", err)
+			}
+			continue
+		}
 		n, ok := known[id]
 		if !ok || !reflect.DeepEqual(n.Session, c.TraceSession) {
 			now := time.Now()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,8 @@ type Teller interface {
 type Options struct {
 	Device Tracer
 	Told   Teller
+	// Sampled is told what the sessions of sFlow saw; nil where there are none.
+	Sampled func(spec.TraceBatch)
 	// File remembers when sessions were started; "" remembers nothing.
 	File string
 	Log  *slog.Logger
@@ -64,6 +67,14 @@ type run struct {
 	session  openconfig.Session
 	status   spec.TraceStatus
 	sequence uint64 // of the last event
+}
+
+// remaining is how long the session has still to run; 0 is for ever.
+func (r *run) remaining() time.Duration {
+	if r.status.Ends.IsZero() {
+		return 0
+	}
+	return time.Until(r.status.Ends)
 }
 
 // New has no sessions.
@@ -142,11 +153,16 @@ func (s *Sessions) make(ctx context.Context, ids []string, change openconfig.Ses
 		}
 		now := time.Now()
 		r := &run{session: *change[id]}
-		r.status = spec.TraceStatus{Session: r.session.TraceSession, State: spec.TraceRunning, Started: now, Ends: now.Add(r.session.Duration)}
+		r.status = spec.TraceStatus{Session: r.session.TraceSession, State: spec.TraceRunning, Started: now}
+		if !r.session.Samples() {
+			r.status.Ends = now.Add(r.session.Duration)
+		}
 		if err := s.start(ctx, r, r.session.Duration); err != nil {
 			return refusal(id, err)
 		}
-		s.notes[id] = newNote(r)
+		if !r.session.Samples() {
+			s.notes[id] = newNote(r)
+		}
 	}
 	return nil
 }
@@ -208,7 +224,7 @@ func (s *Sessions) restore(ctx context.Context, ids []string, before map[string]
 		switch {
 		case same:
 		case running:
-			errs = append(errs, s.start(ctx, was, time.Until(was.status.Ends)))
+			errs = append(errs, s.start(ctx, was, was.remaining()))
 		default:
 			errs = append(errs, s.options.Device.StopTrace(ctx, id))
 			s.replace(id, was)
@@ -219,6 +235,10 @@ func (s *Sessions) restore(ctx context.Context, ids []string, before map[string]
 
 // received tells what a session saw, and how it stands.
 func (s *Sessions) received(r *run, b spec.TraceBatch) {
+	if r.session.Samples() {
+		s.options.Sampled(b)
+		return
+	}
 	config := s.config.Load()
 	s.mu.Lock()
 	if s.runs[r.session.ID] != r {
@@ -252,6 +272,9 @@ func (s *Sessions) publish(ids []string) {
 	defer s.mu.Unlock()
 	b := telemetry.Batch{Of: telemetry.State}
 	for _, id := range ids {
+		if strings.HasPrefix(id, openconfig.SFlowSessions) {
+			continue
+		}
 		b.Deletes = append(b.Deletes, schema.Path{Node: ocpath.TracesSessionsSession, Keys: []string{id}})
 		r := s.runs[id]
 		if r == nil {
@@ -271,7 +294,9 @@ func (s *Sessions) SessionStatus() []spec.TraceStatus {
 	defer s.mu.Unlock()
 	var all []spec.TraceStatus
 	for _, id := range slices.Sorted(maps.Keys(s.runs)) {
-		all = append(all, s.runs[id].status)
+		if !s.runs[id].session.Samples() {
+			all = append(all, s.runs[id].status)
+		}
 	}
 	return all
 }
