@@ -115,6 +115,12 @@ func remove(b *telemetry.Batch, node ocpath.ID, keys ...string) {
 
 // interfaceChanged replaces what is told of an interface; nil is gone.
 func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Interface) {
+	if was := o.interfaces[name]; sameParts(was, i) {
+		o.interfaces[name] = i
+		differ(b, openconfig.InterfaceState(was), openconfig.InterfaceState(i))
+		differ(b, openconfig.PortComponent(was), openconfig.PortComponent(i))
+		return
+	}
 	remove(b, ocpath.InterfacesInterface, name)
 	remove(b, ocpath.ComponentsComponent, openconfig.PortComponentName(name))
 	o.lacpGone(b, name)
@@ -129,6 +135,40 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 	o.memberChanged(b, name, i.Port)
 	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i),
 		openconfig.LACPInterface(i), openconfig.LACPMember(i))
+}
+
+// sameParts reports that two states of an interface are told by the same rows,
+// so that their leaves can be compared: most changes are of a leaf or two.
+func sameParts(a, b *spec.Interface) bool {
+	switch {
+	case a == nil, b == nil, a.Aggregate != nil, b.Aggregate != nil, a.Member != nil, b.Member != nil, (a.Port == nil) != (b.Port == nil):
+		return false
+	case (openconfig.PortComponent(a) == nil) != (openconfig.PortComponent(b) == nil):
+		return false
+	}
+	return a.Port == nil || a.Port.Switch == b.Port.Switch
+}
+
+// differ adds what leads from one state of a row to another.
+func differ(b *telemetry.Batch, before, after *openconfig.Row) {
+	if before == nil || after == nil {
+		return // neither is there
+	}
+	was := make(map[ocpath.ID]schema.Value, len(before.Leaves))
+	for _, leaf := range before.Leaves {
+		was[leaf.ID] = leaf.Value
+	}
+	for _, leaf := range after.Leaves {
+		if v, ok := was[leaf.ID]; !ok || !v.Equal(leaf.Value) {
+			b.Updates = append(b.Updates, telemetry.Update{Path: schema.Path{Node: leaf.ID, Keys: after.Keys}, Value: leaf.Value})
+		}
+		delete(was, leaf.ID)
+	}
+	for _, leaf := range before.Leaves {
+		if _, gone := was[leaf.ID]; gone {
+			b.Deletes = append(b.Deletes, schema.Path{Node: leaf.ID, Keys: before.Keys})
+		}
+	}
 }
 
 // lacpGone takes away what was told of an interface's LACP: of an aggregate all

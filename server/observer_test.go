@@ -159,10 +159,11 @@ func TestG29_InterfaceChangesAndGoes(t *testing.T) {
 	again := *i
 	w.observed(seen(&again))
 	w.wants()
-	again.MTU, again.Description = 9000, "uplink"
-	w.observed(seen(&again))
+	changed := again // what was told is never modified
+	changed.MTU, changed.Description = 9000, "uplink"
+	w.observed(seen(&changed))
 	w.wants("+ /interfaces/interface[name=v0]/state/mtu", "+ /interfaces/interface[name=v0]/state/description")
-	plain := again
+	plain := changed
 	plain.Description = ""
 	w.observed(seen(&plain))
 	w.wants("- /interfaces/interface[name=v0]/state/description")
