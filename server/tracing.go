@@ -61,7 +61,7 @@ func (s *Server) configOptions(e *element, device Device) config.Options {
 // applied takes the configuration that the device has from now on.
 func (e *element) applied(c *openconfig.Config) {
 	e.sessions.Applied(c)
-	e.sflow.Applied(c)
+	e.sflow.Applied(c.SFlow())
 }
 
 // eventsAreTold says of a Get of events, which finds nothing, how they are had.

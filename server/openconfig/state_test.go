@@ -329,6 +329,7 @@ func allRows(t *testing.T) []*Row {
 	access.Port.Mode = spec.Access
 	team := fullAggregate(spec.StaticLAG)
 	team.Port.Mode = spec.Access
+	components = append(components, append(SFlowState(fullSFlow("192.0.2.1")), SFlowState(fullSFlow("2001:db8::1"))...)...)
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
 		LACPSystem(1), LACPInterface(fullAggregate(spec.LACPManaged)), LACPMember(fullMember(t)),
@@ -337,6 +338,15 @@ func allRows(t *testing.T) []*Row {
 		GRPCServerState(netip.MustParseAddrPort("[::]:1"), false),
 		CollectorState(Collector{Address: "192.0.2.1:57400", Target: "sw1", Since: time.Unix(1, 0), Tries: 3, Sessions: 1, Err: "refused"}),
 		SessionState(fullSession(spec.TraceRunning)), SessionState(fullSession(spec.TraceFailed)), eventRow())
+}
+
+// fullSFlow has each thing that can be configured of sFlow.
+func fullSFlow(agent string) *SFlow {
+	return &SFlow{
+		Enabled: true, Agent: netip.MustParseAddr(agent), DSCP: 46, SampleSize: 128, Rate: 1000, Polling: time.Second,
+		Interfaces: map[string]SFlowInterface{"eth1": {Enabled: true, Rate: 10, Polling: 2 * time.Second}},
+		Collectors: []SFlowCollector{{At: netip.MustParseAddrPort("192.0.2.9:6343"), Source: netip.MustParseAddr("192.0.2.1"), Datagram: 1400}},
+	}
 }
 
 type source interface {
@@ -350,7 +360,7 @@ func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
 	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
-		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{})}
+		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{}), NewSFlowSent(nil), NewSFlowSampled(nil)}
 }
 
 // TestEveryStateLeafIsTold walks the served schema: each state leaf comes from

@@ -61,14 +61,15 @@ func New(o Options) *Agent {
 	}
 }
 
-// Applied takes the configuration that holds from now on.
-func (a *Agent) Applied(c *openconfig.Config) {
+// Applied takes what is configured from now on; nil is nothing. It is not
+// modified any more.
+func (a *Agent) Applied(c *openconfig.SFlow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c.SFlow() == a.config {
+	if c == a.config {
 		return
 	}
-	a.config = c.SFlow()
+	a.config = c
 	a.close()
 	a.open(time.Now())
 	a.publish()

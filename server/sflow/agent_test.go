@@ -4,18 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"net"
 	"testing"
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/spec"
-	"github.com/signalbox/signalbox/gen/oc"
-	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry"
-	"github.com/signalbox/signalbox/telemetry/schema"
 )
 
 // ports is a device with two ports.
@@ -39,27 +35,13 @@ func newAgent(t *testing.T) (*Agent, *collector, *[]telemetry.Batch) {
 	c, at := newCollector(t)
 	told := &[]telemetry.Batch{}
 	a := New(Options{Device: ports{}, Publish: func(b telemetry.Batch) { *told = append(*told, b) }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	a.Applied(configuration(t, fmt.Sprintf(`{"openconfig-sampling:sampling":{"openconfig-sampling-sflow:sflow":{
-		"config":{"enabled":true,"agent-id-ipv4":"192.0.2.1","ingress-sampling-rate":10,"polling-interval":1},
-		"interfaces":{"interface":[{"name":"p1","config":{"name":"p1"}}]},
-		"collectors":{"collector":[{"address":"127.0.0.1","port":%d,"config":{"address":"127.0.0.1","port":%[1]d}}]}}}}`, at.Port())))
+	a.Applied(&openconfig.SFlow{
+		Enabled: true, Agent: agent, SampleSize: 128, Rate: 10, Polling: time.Second,
+		Interfaces: map[string]openconfig.SFlowInterface{"p1": {Enabled: true, Rate: 10, Polling: time.Second}},
+		Collectors: []openconfig.SFlowCollector{{At: at, Datagram: maxDatagram}},
+	})
 	t.Cleanup(a.close)
 	return a, c, told
-}
-
-func configuration(t *testing.T, text string) *openconfig.Config {
-	t.Helper()
-	d := new(oc.Device)
-	if err := oc.Unmarshal([]byte(text), d); err != nil {
-		t.Fatal(err)
-	}
-	touched := openconfig.NewTouched()
-	touched.Add(schema.Path{Node: ocpath.SamplingSflowConfigEnabled})
-	c, _, err := openconfig.NewConfig().Next(d, touched)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // event is a frame that came in at p1 with a tag.
@@ -143,7 +125,7 @@ func TestAgentStops(t *testing.T) {
 	if n := len((*told)[0].Updates); n == 0 {
 		t.Error("nothing is told of what is configured")
 	}
-	a.Applied(configuration(t, `{}`))
+	a.Applied(nil)
 	if n := len((*told)[1].Updates); n != 0 {
 		t.Errorf("%d leaves are told of nothing", n)
 	}
