@@ -154,7 +154,22 @@ func everything() []*gpb.Update {
 		}),
 		element.Update("/interfaces/interface[name=p3]/switch-port/config/allow-teaming", false),
 		element.StaticEntry("red", "02:00:00:00:03:01", 20, "p3"),
+		sampling(),
 	}...)
+}
+
+// sampling configures each leaf of sFlow; nobody listens at the collector.
+func sampling() *gpb.Update {
+	return element.Update("/sampling/sflow", map[string]any{
+		"config": map[string]any{
+			"enabled": true, "agent-id-ipv4": "192.0.2.1", "agent-id-ipv6": "2001:db8::1", "dscp": 46, "sample-size": 100,
+			"ingress-sampling-rate": 10, "polling-interval": 1,
+		},
+		"interfaces": map[string]any{"interface": []any{map[string]any{"name": "p1", "config": map[string]any{
+			"name": "p1", "enabled": true, "ingress-sampling-rate": 1, "polling-interval": 2}}}},
+		"collectors": map[string]any{"collector": []any{map[string]any{"address": "127.0.0.1", "port": 6343, "config": map[string]any{
+			"address": "127.0.0.1", "port": 6343, "source-address": "127.0.0.1", "max-datagram-size": 1000}}}},
+	})
 }
 
 func teams() []*gpb.Update {
@@ -290,7 +305,7 @@ func TestStateFollowsConfiguration(t *testing.T) {
 	}
 	compared := map[string]bool{}
 	testenv.Within(t, bound, func() error {
-		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances")
+		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances", "/sampling")
 		if err != nil {
 			return err
 		}
@@ -398,7 +413,7 @@ func TestGRPCServerStateIsTheListener(t *testing.T) {
 // of which the device has nothing ends in a sync, and not in an error.
 func TestWhatGeneralClientsAskForIsThere(t *testing.T) {
 	r := runElement(t, 0)
-	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/qos", "/system"} {
+	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/qos", "/sampling", "/system"} {
 		for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_ONCE, gpb.SubscriptionList_STREAM} {
 			if err := r.syncs(path, mode); err != nil {
 				t.Errorf("%s, %s: %v", path, mode, err)

@@ -1,7 +1,6 @@
 package openconfig
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,8 +40,11 @@ const (
 
 // SFlow is what is configured of sFlow; nil is nothing.
 type SFlow struct {
-	Enabled    bool
-	Agent      netip.Addr
+	Enabled bool
+	// Agent is the address that collectors know the element by: IPv4, or IPv6
+	// where that is not configured.
+	Agent, IPv4, IPv6 netip.Addr
+
 	DSCP       uint8
 	SampleSize uint16 // octets of a frame that are told
 	// Rate and Polling hold for every switch port that Interfaces does not name:
@@ -123,10 +125,12 @@ func seconds(n *uint16) time.Duration { return time.Duration(value(n, 0)) * time
 // decodeAgent wants an address that collectors know the element by, where sFlow
 // is enabled.
 func (s *SFlow) decodeAgent(config *sflowConfig) error {
-	text := cmp.Or(value(config.AgentIdIpv4, ""), value(config.AgentIdIpv6, ""))
-	var err error
-	s.Agent, err = netip.ParseAddr(text)
-	if err != nil && s.Enabled {
+	s.IPv4, _ = netip.ParseAddr(value(config.AgentIdIpv4, "")) // the model's pattern holds
+	s.IPv6, _ = netip.ParseAddr(value(config.AgentIdIpv6, ""))
+	if s.Agent = s.IPv4; !s.Agent.IsValid() {
+		s.Agent = s.IPv6
+	}
+	if s.Enabled && !s.Agent.IsValid() {
 		return invalid(at(ocpath.SamplingSflowConfigEnabled), "collectors know the element by an address: set agent-id-ipv4 or agent-id-ipv6")
 	}
 	return nil

@@ -18,23 +18,24 @@ func SFlowState(s *SFlow) []*Row {
 	}
 	r := row(ocpath.Root)
 	r.bool(ocpath.SamplingSflowStateEnabled, s.Enabled)
-	if s.Agent.Is4() {
-		r.text(ocpath.SamplingSflowStateAgentIdIpv4, s.Agent.String())
-	} else if s.Agent.IsValid() {
-		r.text(ocpath.SamplingSflowStateAgentIdIpv6, s.Agent.String())
+	if s.IPv4.IsValid() {
+		r.text(ocpath.SamplingSflowStateAgentIdIpv4, s.IPv4.String())
 	}
-	r.positive(ocpath.SamplingSflowStateDscp, uint64(s.DSCP))
+	if s.IPv6.IsValid() {
+		r.text(ocpath.SamplingSflowStateAgentIdIpv6, s.IPv6.String())
+	}
+	r.uint(ocpath.SamplingSflowStateDscp, uint64(s.DSCP))
 	r.uint(ocpath.SamplingSflowStateSampleSize, uint64(s.SampleSize))
-	r.positive(ocpath.SamplingSflowStateIngressSamplingRate, uint64(s.Rate))
-	r.positive(ocpath.SamplingSflowStatePollingInterval, uint64(s.Polling/time.Second))
+	r.uint(ocpath.SamplingSflowStateIngressSamplingRate, uint64(s.Rate))
+	r.uint(ocpath.SamplingSflowStatePollingInterval, uint64(s.Polling/time.Second))
 	rows := []*Row{r}
 	for _, name := range slices.Sorted(maps.Keys(s.Interfaces)) {
 		i := s.Interfaces[name]
 		r := row(ocpath.SamplingSflowInterfacesInterface, name)
 		r.text(ocpath.SamplingSflowInterfacesInterfaceStateName, name)
 		r.bool(ocpath.SamplingSflowInterfacesInterfaceStateEnabled, i.Enabled)
-		r.positive(ocpath.SamplingSflowInterfacesInterfaceStateIngressSamplingRate, uint64(i.Rate))
-		r.positive(ocpath.SamplingSflowInterfacesInterfaceStatePollingInterval, uint64(i.Polling/time.Second))
+		r.uint(ocpath.SamplingSflowInterfacesInterfaceStateIngressSamplingRate, uint64(i.Rate))
+		r.uint(ocpath.SamplingSflowInterfacesInterfaceStatePollingInterval, uint64(i.Polling/time.Second))
 		rows = append(rows, r)
 	}
 	for i := range s.Collectors {

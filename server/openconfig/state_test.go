@@ -329,7 +329,7 @@ func allRows(t *testing.T) []*Row {
 	access.Port.Mode = spec.Access
 	team := fullAggregate(spec.StaticLAG)
 	team.Port.Mode = spec.Access
-	components = append(components, append(SFlowState(fullSFlow("192.0.2.1")), SFlowState(fullSFlow("2001:db8::1"))...)...)
+	components = append(components, SFlowState(fullSFlow())...)
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
 		LACPSystem(1), LACPInterface(fullAggregate(spec.LACPManaged)), LACPMember(fullMember(t)),
@@ -341,9 +341,9 @@ func allRows(t *testing.T) []*Row {
 }
 
 // fullSFlow has each thing that can be configured of sFlow.
-func fullSFlow(agent string) *SFlow {
+func fullSFlow() *SFlow {
 	return &SFlow{
-		Enabled: true, Agent: netip.MustParseAddr(agent), DSCP: 46, SampleSize: 128, Rate: 1000, Polling: time.Second,
+		Enabled: true, IPv4: netip.MustParseAddr("192.0.2.1"), IPv6: netip.MustParseAddr("2001:db8::1"), DSCP: 46, SampleSize: 128, Rate: 1000, Polling: time.Second,
 		Interfaces: map[string]SFlowInterface{"eth1": {Enabled: true, Rate: 10, Polling: 2 * time.Second}},
 		Collectors: []SFlowCollector{{At: netip.MustParseAddrPort("192.0.2.9:6343"), Source: netip.MustParseAddr("192.0.2.1"), Datagram: 1400}},
 	}
