@@ -223,6 +223,7 @@ func (d *Datapath) Resync(ctx context.Context) error {
 			err = errors.Join(err, d.prepare(), d.sync(nil))
 			d.noteFailovers(time.Now())
 			d.negotiate()
+			d.discover()
 			d.carriers.stale = true
 		}
 		d.publish(time.Now())
@@ -251,6 +252,7 @@ func (d *Datapath) Flush() error {
 		d.model.settle(time.Now())
 		err = errors.Join(err, d.sync(nil))
 		d.negotiate()
+		d.discover()
 		d.model.commit()
 		d.publish(time.Now())
 		return err

@@ -35,8 +35,12 @@ type Options struct {
 	// DefaultStateDir. Instances in several network namespaces may share it.
 	StateDir string
 	// SystemID is the element's address in LACP, unless an aggregate has its
-	// own; the zero value takes one made from the boot and the namespace.
+	// own, and in LLDP; the zero value takes one made from the boot and the
+	// namespace.
 	SystemID spec.MAC
+	// SystemDescription is what neighbors are told by LLDP that the element is,
+	// unless they are told something else.
+	SystemDescription string
 	// Log hears what happens without being asked for; nil is slog.Default().
 	Log *slog.Logger
 }
@@ -50,6 +54,7 @@ type Datapath struct {
 	hurry     hurry
 	conn      *netdev.Conn
 	lacp      *negotiator
+	lldp      *discoverer
 	announcer *announcer
 	watcher   *netdev.Watcher
 	objects   *fastpath.Objects

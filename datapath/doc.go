@@ -23,10 +23,10 @@
 // of the model (aggregate.go). Beside the tables (teaming.go), the owner looks
 // at the members' carriers each 5 ms, since the kernel's events may come a second
 // late; the program looks for itself at each frame, so that this only lets its
-// second choice become the first. Two goroutines of the owner's work while it
+// second choice become the first. Three goroutines of the owner's work while it
 // is busy: one runs LACP (negotiate.go), whose PDUs must not wait, and keeps its
-// state in a file for the next instance; the other announces local addresses
-// that moved to another member (announce.go).
+// state in a file for the next instance; one runs LLDP (discover.go); the third
+// announces local addresses that moved to another member (announce.go).
 //
 // It knows neither YANG nor gNMI, and does not keep the configuration: the
 // first Apply after Open brings all of it. It does keep a record of what the

@@ -30,10 +30,11 @@ type model struct {
 	open     fastpath.PortSet     // ports that forward
 
 	aggregates map[string]*aggregate
-	disbanded  map[string]*aggregate   // in this transaction
-	silent     map[uint32]bool         // members without a carrier at the last look, by ifindex
-	lacp       map[string]negotiated   // by aggregate
-	system     spec.MAC                // of this element, for LACP
+	disbanded  map[string]*aggregate // in this transaction
+	silent     map[uint32]bool       // members without a carrier at the last look, by ifindex
+	lacp       map[string]negotiated // by aggregate
+	lldp       map[string]*spec.LLDPState
+	system     spec.MAC                // of this element, for LACP and LLDP
 	found      map[uint16]fastpath.LAG // what an earlier instance left, by number
 
 	portNumbers   *numbers[string] // of switch ports, and of members (memberKey)
@@ -123,7 +124,7 @@ func newModel() *model {
 		original: make(map[uint32]*original),
 		removed:  make(map[string]*port), waiting: make(map[string]*port),
 		aggregates: make(map[string]*aggregate), disbanded: make(map[string]*aggregate),
-		silent: make(map[uint32]bool), lacp: make(map[string]negotiated),
+		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState),
 		portNumbers:   newNumbers[string](spec.MaxPorts),
 		lagNumbers:    newNumbers[string](spec.MaxAggregates),
 		switchNumbers: newNumbers[string](spec.MaxSwitches),

@@ -48,23 +48,17 @@ type negotiator struct {
 type negotiation struct {
 	group   *lacp.Group
 	want    wantedLACP
-	sockets map[string]*slowPort
+	sockets map[string]*groupPort
 	told    map[string]lacp.Verdict
 	kept    lacp.State // as last looked at, without what always changes
 	held    []outgoing // until the owner has opened what now collects
 	until   time.Time  // of that; zero: nothing is held
 }
 
-type slowPort struct {
-	index  uint32
-	socket *netdev.GroupSocket
-	failed string // what was last said of it
-}
-
 // outgoing is a PDU on its way.
 type outgoing struct {
 	aggregate, member string
-	port              *slowPort
+	port              *groupPort
 	pdu               []byte
 }
 
@@ -92,8 +86,6 @@ type negotiatedMember struct {
 
 const (
 	holdPDU = 100 * time.Millisecond
-	// A PDU that finds a queue full is sent again so often, after such a time.
-	fullTries, fullWait = 3, 5 * time.Millisecond
 	// saveEvery bounds how often counters alone are written down.
 	saveEvery = 5 * time.Second
 )
@@ -111,28 +103,8 @@ func newNegotiator(conn *netdev.Conn, file *lacpFile, log *slog.Logger) *negotia
 		log.Warn("what LACP had come to is of no use: all aggregates negotiate anew", "error", err)
 	}
 	n.saved = saved
-	go n.run()
+	go inSteps(n.quit, n.wake, n.done, n.step)
 	return n
-}
-
-// run sends what is to be sent and lets time pass.
-func (n *negotiator) run() {
-	defer close(n.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-n.quit:
-			return
-		case <-n.wake:
-		case <-timer.C:
-		}
-		if next := n.step(time.Now()); next.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Until(next))
-		}
-	}
 }
 
 // step does what is due and returns when something is due again.
@@ -156,11 +128,7 @@ func (n *negotiator) step(now time.Time) time.Time {
 	for _, o := range out {
 		n.send(o)
 	}
-	for _, s := range closing {
-		if err := s.Close(); err != nil {
-			n.log.Warn("LACP", "error", err)
-		}
-	}
+	closeSockets(n.log, "LACP", closing)
 	if text != nil {
 		n.write(text)
 	}
@@ -174,23 +142,9 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// send puts a PDU on the wire. What fails is counted, and said once; a queue
-// that is full may have room a moment later.
+// send puts a PDU on the wire. What fails is counted.
 func (n *negotiator) send(o outgoing) {
-	err := o.port.socket.Send(o.pdu)
-	for i := 0; i < fullTries && errors.Is(err, unix.ENOBUFS); i++ {
-		time.Sleep(fullWait)
-		err = o.port.socket.Send(o.pdu)
-	}
-	text := ""
-	if err != nil && !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENXIO) {
-		text = err.Error()
-	}
-	if text != o.port.failed && text != "" {
-		n.log.Warn("LACP: a PDU was not sent", "interface", o.member, "error", err)
-	}
-	o.port.failed = text
-	if err == nil {
+	if o.port.send(n.log, "LACP", o.member, o.pdu) == nil {
 		return
 	}
 	n.mu.Lock()
@@ -304,7 +258,7 @@ func (n *negotiator) leaves(name string, want *wantedLACP) bool {
 
 // begin makes a group; it goes on from what was saved of it. n.mu is held.
 func (n *negotiator) begin(name string, want *wantedLACP, now time.Time) *negotiation {
-	g := &negotiation{group: lacp.New(want.config), sockets: make(map[string]*slowPort), told: make(map[string]lacp.Verdict)}
+	g := &negotiation{group: lacp.New(want.config), sockets: make(map[string]*groupPort), told: make(map[string]lacp.Verdict)}
 	if s, ok := n.saved[name]; ok {
 		g.group.Restore(now, s)
 		delete(n.saved, name)
@@ -315,8 +269,8 @@ func (n *negotiator) begin(name string, want *wantedLACP, now time.Time) *negoti
 
 // open opens the sockets that are missing: outside of the lock, since the
 // kernel makes one wait.
-func (n *negotiator) open(name string, g *negotiation, want *wantedLACP) (map[string]*slowPort, error) {
-	opened := make(map[string]*slowPort)
+func (n *negotiator) open(name string, g *negotiation, want *wantedLACP) (map[string]*groupPort, error) {
+	opened := make(map[string]*groupPort)
 	var errs []error
 	for member, w := range want.ports {
 		if w.index == 0 || g != nil && g.sockets[member] != nil && g.sockets[member].index == w.index {
@@ -327,7 +281,7 @@ func (n *negotiator) open(name string, g *negotiation, want *wantedLACP) (map[st
 			errs = append(errs, fmt.Errorf("aggregate %s: member %s: %w", name, member, err))
 		}
 		if err == nil {
-			opened[member] = &slowPort{index: w.index, socket: s}
+			opened[member] = &groupPort{index: w.index, socket: s}
 			if g != nil && g.sockets[member] != nil {
 				n.retire(g, member)
 			}

@@ -109,6 +109,7 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 	i := &spec.Interface{Name: name, Oper: spec.OperNotPresent, LastChange: now, Port: m.observePort(p), Member: m.observeMember(p)}
 	if p != nil {
 		i.HoldUp, i.HoldDown = p.cfg.HoldUp, p.cfg.HoldDown
+		i.LLDP = m.lldp[name] // another one where anything differs
 	}
 	if p.isAggregate() {
 		m.observeAggregate(i, p)

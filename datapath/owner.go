@@ -84,6 +84,8 @@ func (d *Datapath) run() {
 			d.lookAtCarriers(time.Now())
 		case <-d.lacp.changed:
 			d.followLACP(time.Now())
+		case <-d.lldp.changed:
+			d.followLLDP(time.Now())
 		case request := <-d.requests:
 			request()
 		case <-d.watcher.C:
@@ -261,6 +263,7 @@ func (d *Datapath) follow(now time.Time) {
 		}
 		d.noteFailovers(now)
 		d.negotiate()
+		d.discover()
 	}
 	d.publish(now)
 	d.carriers.stale = d.carriers.stale || d.model.touched.aggregates.Len() > 0

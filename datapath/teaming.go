@@ -325,13 +325,14 @@ func (a *aggregate) rebalances() bool {
 		a.port.cfg.Aggregate.RebalanceInterval > 0
 }
 
-// openTeaming lets LACP and announcements begin; they have nothing to do yet.
+// openTeaming lets LACP, LLDP and announcements begin; they have nothing to do yet.
 func (d *Datapath) openTeaming(o Options) {
 	d.model.system = o.SystemID
 	if d.model.system.IsZero() {
 		d.model.system = madeAddress(d.record.boot, d.record.namespace)
 	}
 	d.lacp = newNegotiator(d.conn, lacpFileOf(d.record), d.log)
+	d.lldp = newDiscoverer(d.conn, d.log, d.model.system, o.SystemDescription)
 	d.announcer = newAnnouncer(d.conn, d.objects, d.log, d.countAnnounced)
 }
 
@@ -349,13 +350,13 @@ func madeAddress(texts ...string) spec.MAC {
 	return m
 }
 
-// endTeaming ends LACP and announcements, once. The owner has ended.
+// endTeaming ends LACP, LLDP and announcements, once. The owner has ended.
 func (d *Datapath) endTeaming() error {
 	if d.lacp == nil {
 		return nil
 	}
 	d.announcer.close()
-	err := d.lacp.close()
+	err := errors.Join(d.lacp.close(), d.lldp.close())
 	d.lacp, d.announcer = nil, nil
 	return err
 }

@@ -204,7 +204,7 @@ type LLDPCounters struct {
 }
 
 // Add adds another interface's.
-func (c *LLDPCounters) Add(o *LLDPCounters) {
+func (c *LLDPCounters) Add(o LLDPCounters) {
 	c.Out += o.Out
 	c.In += o.In
 	c.OutErrors += o.OutErrors
