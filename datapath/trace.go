@@ -100,13 +100,19 @@ func (d *Datapath) startTrace(t *trace) error {
 		}
 		return errors.Join(err, d.closeIdleTracer())
 	}
+	if t.session.KernelDrops {
+		if err := d.watchKernel(true); err != nil {
+			err = &spec.InvalidTrace{ID: t.session.ID, Field: "kernel-drops", Reason: err.Error()}
+			return errors.Join(err, d.exchangeTraces(func(*[spec.MaxTraces]*trace) {}), d.closeIdleTracer())
+		}
+	}
 	if old != nil {
 		old.end(spec.TraceStopped, "another session took its place")
 		t.follow(old)
 	}
 	d.traces.put(place, t)
 	go t.run()
-	return nil
+	return d.watchKernel(d.traces.wantKernel())
 }
 
 // exchangeTraces brings the program to what the sessions want after a change
@@ -229,7 +235,7 @@ func (d *Datapath) endTraces(state spec.TraceState, reason string, over ...*trac
 		t.end(state, reason)
 		d.traces.put(t.place, nil)
 	}
-	return errors.Join(err, d.closeIdleTracer())
+	return errors.Join(err, d.watchKernel(d.traces.wantKernel()), d.closeIdleTracer())
 }
 
 // tracePatience bounds the wait for receivers when the datapath ends.

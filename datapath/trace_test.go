@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/signalbox/signalbox/datapath/internal/lab"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -220,4 +222,35 @@ func TestTraceEndsByItself(t *testing.T) {
 	lab.Wait(t, "loss is counted", func() bool { return b.Traces()[0].Lost > 0 })
 	close(slow.block)
 	b.stop(slow, "slow")
+}
+
+// TestTraceTellsKernelDrops has the kernel drop a frame behind the switch.
+func TestTraceTellsKernelDrops(t *testing.T) {
+	b := newBench(t)
+	w1, w2 := b.host("p1"), b.host("p2")
+	b.apply(ports(access("p1", "default", 10), trunk("p2", "default", 0)))
+	b.carries("p1", "p2")
+	l := b.trace(spec.TraceSession{ID: "kernel", Filter: "ether proto 0x88b5", Ports: []string{"p2"}, KernelDrops: true, DropsOnly: true})
+	quiet := b.trace(spec.TraceSession{ID: "quiet", Filter: "ether proto 0x88b5", Ports: []string{"p2"}, DropsOnly: true})
+	b.blackhole("p2")
+	w1.Send(frame(broadcast, station(1), 0, 1))
+	lab.Wait(t, "the kernel's drop", func() bool { events, _ := l.all(); return len(events) > 0 })
+	events := b.stop(l, "kernel")
+	e := events[0]
+	if len(events) != 1 || e.Kernel == "" || e.Out != "p2" || e.Verdict != spec.VerdictDrop || e.Steps[0].Stage != spec.StageKernel {
+		t.Errorf("events %+v; want one of the kernel at p2", events)
+	}
+	if len(b.stop(quiet, "quiet")) != 0 || b.traces.kernel != nil {
+		t.Error("a session that did not ask was told, or the watch goes on")
+	}
+	silent(t, w2)
+}
+
+// blackhole lets the kernel drop all that leaves by an interface.
+func (b *bench) blackhole(name string) {
+	b.t.Helper()
+	q := &netlink.GenericQdisc{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: b.ns.Link(b.t, name).Attrs().Index, Parent: netlink.HANDLE_ROOT, Handle: netlink.MakeHandle(1, 0)}, QdiscType: "blackhole"}
+	if err := b.ns.QdiscAdd(q); err != nil {
+		b.t.Skipf("no blackhole queue: %v", err)
+	}
 }

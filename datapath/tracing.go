@@ -27,6 +27,9 @@ type traces struct {
 	ended  map[*trace]chan struct{}
 	reader *traceReader
 
+	kernelMu sync.Mutex            // guards kernel
+	kernel   *fastpath.KernelDrops // nil while no session asks for them
+
 	mu     sync.Mutex             // guards places against all but the owner's reading
 	places [spec.MaxTraces]*trace // written by the owner
 }
@@ -126,7 +129,8 @@ type traceReader struct {
 	failure string // what was last said of it
 	counted time.Time
 	names   portNames
-	offset  int64 // of the monotonic clock, in ns since 1970
+	offset  int64  // of the monotonic clock, in ns since 1970
+	drops   uint64 // of the kernel, that were read
 }
 
 func (r *traceReader) run() {
@@ -164,18 +168,24 @@ func (r *traceReader) read() {
 		r.d.traces.mu.Unlock()
 		r.d.namePorts(&r.names)
 		n, err := r.tracer.Read(traceChunk, func(record fastpath.TraceRecord) { r.take(&places, record) })
+		r.readKernel(&places)
 		for _, t := range places {
 			if t != nil {
 				t.poke()
 			}
 		}
-		if err != nil && err.Error() != r.failure {
-			r.failure = err.Error()
-			r.d.log.Error("traces", "error", err)
-		}
+		r.say(err)
 		if n < traceChunk || err != nil {
 			return
 		}
+	}
+}
+
+// say logs an error that is not the last one.
+func (r *traceReader) say(err error) {
+	if err != nil && err.Error() != r.failure {
+		r.failure = err.Error()
+		r.d.log.Error("traces", "error", err)
 	}
 }
 

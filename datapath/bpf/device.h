@@ -50,6 +50,12 @@ struct net_device {
 
 struct sk_buff {
 	struct net_device *dev;
+	unsigned int len;
+	__u16 vlan_tci;
+	__be16 vlan_proto;
+	__u16 mac_header;
+	unsigned int tail;
+	unsigned char *head;
 };
 
 struct nsproxy {

@@ -32,6 +32,7 @@
 #include "admit.h"
 #include "flood.h"
 #include "cache.h"
+#include "kernel_drop.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -53,6 +54,7 @@ const volatile struct {
 	enum trace_session_flags trace_session_flags;
 	struct trace_head trace_head;
 	struct trace_step trace_step;
+	struct kernel_drop kernel_drop;
 } shared_types;
 
 /* port_number is the port of an interface, or 0. */
@@ -347,6 +349,26 @@ SEC("tcx/ingress")
 int switch_traced(struct __sk_buff *skb)
 {
 	return take_in(skb, true);
+}
+
+/*
+ * see_kernel_drop sees each frame that the kernel drops, in all namespaces; what is
+ * at a port of this one is told.
+ */
+SEC("tp_btf/kfree_skb")
+int see_kernel_drop(__u64 *args)
+{
+	const struct sk_buff *skb = (const struct sk_buff *)args[0];
+	const struct net_device *dev = skb->dev;
+	__u32 reason = args[2], port;
+
+	if (!dev || (__u64)dev->nd_net.net != READ_ONCE(globals.net) ||
+	    reason == kernel_own_reason)
+		return 0;
+	port = port_number(dev->ifindex);
+	if (port)
+		drop_note(skb, port, reason);
+	return 0;
 }
 
 /* clock gives the jiffies that `seen` is compared with. */

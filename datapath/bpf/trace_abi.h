@@ -140,6 +140,20 @@ struct trace_count {
 	__u64 lost;	/* and for lack of room in the ring */
 };
 
+/* A frame that the kernel dropped at a port. */
+#define DROP_SNAP	128
+
+struct kernel_drop {
+	__u64 time;	/* ns, CLOCK_MONOTONIC */
+	__u32 reason;	/* enum skb_drop_reason of the running kernel */
+	__u32 length;	/* without its outer tag */
+	__u32 tag;	/* TPID << 16 | TCI, or 0 */
+	__u16 port;
+	__u16 captured;
+	__u64 reserved;
+	__u8 octets[DROP_SNAP];	/* without the tag */
+};
+
 /* When sessions sample, by the number of a frame on a CPU. */
 struct trace_samples {
 	__u64 seen;	/* frames */

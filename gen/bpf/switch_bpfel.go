@@ -132,6 +132,18 @@ type SwitchGlobal struct {
 	Reserved2  [5]uint64
 }
 
+type SwitchKernelDrop struct {
+	_        structs.HostLayout
+	Time     uint64
+	Reason   uint32
+	Length   uint32
+	Tag      uint32
+	Port     uint16
+	Captured uint16
+	Reserved uint64
+	Octets   [128]uint8
+}
+
 type SwitchLag struct {
 	_        structs.HostLayout
 	Table    uint32
@@ -425,39 +437,42 @@ type SwitchWay struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SwitchMapCarriers       = "carriers"
-	SwitchMapCounters       = "counters"
-	SwitchMapFdb            = "fdb"
-	SwitchMapFdbEvents      = "fdb_events"
-	SwitchMapFids           = "fids"
-	SwitchMapFlood          = "flood"
-	SwitchMapFlowCache      = "flow_cache"
-	SwitchMapLagLoads       = "lag_loads"
-	SwitchMapLagPauses      = "lag_pauses"
-	SwitchMapLagTables      = "lag_tables"
-	SwitchMapLags           = "lags"
-	SwitchMapPortOfIfindex  = "port_of_ifindex"
-	SwitchMapPorts          = "ports"
-	SwitchMapSwitches       = "switches"
-	SwitchMapTraceCounts    = "trace_counts"
-	SwitchMapTraceLimits    = "trace_limits"
-	SwitchMapTraceRecords   = "trace_records"
-	SwitchMapTraceRing      = "trace_ring"
-	SwitchMapTraceTurns     = "trace_turns"
-	SwitchProgClock         = "clock"
-	SwitchProgFoldCounters  = "fold_counters"
-	SwitchProgReadCarriers  = "read_carriers"
-	SwitchProgSwitchIngress = "switch_ingress"
-	SwitchProgSwitchTraced  = "switch_traced"
-	SwitchVarCaching        = "caching"
-	SwitchVarExplaining     = "explaining"
-	SwitchVarGlobals        = "globals"
-	SwitchVarHz             = "hz"
-	SwitchVarRefreshAfter   = "refresh_after"
-	SwitchVarSharedTypes    = "shared_types"
-	SwitchVarTraceSessions  = "trace_sessions"
-	SwitchVarTraceWants     = "trace_wants"
-	SwitchVarTracing        = "tracing"
+	SwitchMapCarriers        = "carriers"
+	SwitchMapCounters        = "counters"
+	SwitchMapFdb             = "fdb"
+	SwitchMapFdbEvents       = "fdb_events"
+	SwitchMapFids            = "fids"
+	SwitchMapFlood           = "flood"
+	SwitchMapFlowCache       = "flow_cache"
+	SwitchMapKernelDrops     = "kernel_drops"
+	SwitchMapLagLoads        = "lag_loads"
+	SwitchMapLagPauses       = "lag_pauses"
+	SwitchMapLagTables       = "lag_tables"
+	SwitchMapLags            = "lags"
+	SwitchMapPortOfIfindex   = "port_of_ifindex"
+	SwitchMapPorts           = "ports"
+	SwitchMapSwitches        = "switches"
+	SwitchMapTraceCounts     = "trace_counts"
+	SwitchMapTraceLimits     = "trace_limits"
+	SwitchMapTraceRecords    = "trace_records"
+	SwitchMapTraceRing       = "trace_ring"
+	SwitchMapTraceTurns      = "trace_turns"
+	SwitchProgClock          = "clock"
+	SwitchProgFoldCounters   = "fold_counters"
+	SwitchProgReadCarriers   = "read_carriers"
+	SwitchProgSeeKernelDrop  = "see_kernel_drop"
+	SwitchProgSwitchIngress  = "switch_ingress"
+	SwitchProgSwitchTraced   = "switch_traced"
+	SwitchVarCaching         = "caching"
+	SwitchVarExplaining      = "explaining"
+	SwitchVarGlobals         = "globals"
+	SwitchVarHz              = "hz"
+	SwitchVarKernelOwnReason = "kernel_own_reason"
+	SwitchVarRefreshAfter    = "refresh_after"
+	SwitchVarSharedTypes     = "shared_types"
+	SwitchVarTraceSessions   = "trace_sessions"
+	SwitchVarTraceWants      = "trace_wants"
+	SwitchVarTracing         = "tracing"
 )
 
 // LoadSwitch returns the embedded CollectionSpec for Switch.
@@ -505,6 +520,7 @@ type SwitchProgramSpecs struct {
 	Clock         *ebpf.ProgramSpec `ebpf:"clock"`
 	FoldCounters  *ebpf.ProgramSpec `ebpf:"fold_counters"`
 	ReadCarriers  *ebpf.ProgramSpec `ebpf:"read_carriers"`
+	SeeKernelDrop *ebpf.ProgramSpec `ebpf:"see_kernel_drop"`
 	SwitchIngress *ebpf.ProgramSpec `ebpf:"switch_ingress"`
 	SwitchTraced  *ebpf.ProgramSpec `ebpf:"switch_traced"`
 }
@@ -520,6 +536,7 @@ type SwitchMapSpecs struct {
 	Fids          *ebpf.MapSpec `ebpf:"fids"`
 	Flood         *ebpf.MapSpec `ebpf:"flood"`
 	FlowCache     *ebpf.MapSpec `ebpf:"flow_cache"`
+	KernelDrops   *ebpf.MapSpec `ebpf:"kernel_drops"`
 	LagLoads      *ebpf.MapSpec `ebpf:"lag_loads"`
 	LagPauses     *ebpf.MapSpec `ebpf:"lag_pauses"`
 	LagTables     *ebpf.MapSpec `ebpf:"lag_tables"`
@@ -538,15 +555,16 @@ type SwitchMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchVariableSpecs struct {
-	Caching       *ebpf.VariableSpec `ebpf:"caching"`
-	Explaining    *ebpf.VariableSpec `ebpf:"explaining"`
-	Globals       *ebpf.VariableSpec `ebpf:"globals"`
-	Hz            *ebpf.VariableSpec `ebpf:"hz"`
-	RefreshAfter  *ebpf.VariableSpec `ebpf:"refresh_after"`
-	SharedTypes   *ebpf.VariableSpec `ebpf:"shared_types"`
-	TraceSessions *ebpf.VariableSpec `ebpf:"trace_sessions"`
-	TraceWants    *ebpf.VariableSpec `ebpf:"trace_wants"`
-	Tracing       *ebpf.VariableSpec `ebpf:"tracing"`
+	Caching         *ebpf.VariableSpec `ebpf:"caching"`
+	Explaining      *ebpf.VariableSpec `ebpf:"explaining"`
+	Globals         *ebpf.VariableSpec `ebpf:"globals"`
+	Hz              *ebpf.VariableSpec `ebpf:"hz"`
+	KernelOwnReason *ebpf.VariableSpec `ebpf:"kernel_own_reason"`
+	RefreshAfter    *ebpf.VariableSpec `ebpf:"refresh_after"`
+	SharedTypes     *ebpf.VariableSpec `ebpf:"shared_types"`
+	TraceSessions   *ebpf.VariableSpec `ebpf:"trace_sessions"`
+	TraceWants      *ebpf.VariableSpec `ebpf:"trace_wants"`
+	Tracing         *ebpf.VariableSpec `ebpf:"tracing"`
 }
 
 // SwitchObjects contains all objects after they have been loaded into the kernel.
@@ -576,6 +594,7 @@ type SwitchMaps struct {
 	Fids          *ebpf.Map `ebpf:"fids"`
 	Flood         *ebpf.Map `ebpf:"flood"`
 	FlowCache     *ebpf.Map `ebpf:"flow_cache"`
+	KernelDrops   *ebpf.Map `ebpf:"kernel_drops"`
 	LagLoads      *ebpf.Map `ebpf:"lag_loads"`
 	LagPauses     *ebpf.Map `ebpf:"lag_pauses"`
 	LagTables     *ebpf.Map `ebpf:"lag_tables"`
@@ -599,6 +618,7 @@ func (m *SwitchMaps) Close() error {
 		m.Fids,
 		m.Flood,
 		m.FlowCache,
+		m.KernelDrops,
 		m.LagLoads,
 		m.LagPauses,
 		m.LagTables,
@@ -618,15 +638,16 @@ func (m *SwitchMaps) Close() error {
 //
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchVariables struct {
-	Caching       *ebpf.Variable `ebpf:"caching"`
-	Explaining    *ebpf.Variable `ebpf:"explaining"`
-	Globals       *ebpf.Variable `ebpf:"globals"`
-	Hz            *ebpf.Variable `ebpf:"hz"`
-	RefreshAfter  *ebpf.Variable `ebpf:"refresh_after"`
-	SharedTypes   *ebpf.Variable `ebpf:"shared_types"`
-	TraceSessions *ebpf.Variable `ebpf:"trace_sessions"`
-	TraceWants    *ebpf.Variable `ebpf:"trace_wants"`
-	Tracing       *ebpf.Variable `ebpf:"tracing"`
+	Caching         *ebpf.Variable `ebpf:"caching"`
+	Explaining      *ebpf.Variable `ebpf:"explaining"`
+	Globals         *ebpf.Variable `ebpf:"globals"`
+	Hz              *ebpf.Variable `ebpf:"hz"`
+	KernelOwnReason *ebpf.Variable `ebpf:"kernel_own_reason"`
+	RefreshAfter    *ebpf.Variable `ebpf:"refresh_after"`
+	SharedTypes     *ebpf.Variable `ebpf:"shared_types"`
+	TraceSessions   *ebpf.Variable `ebpf:"trace_sessions"`
+	TraceWants      *ebpf.Variable `ebpf:"trace_wants"`
+	Tracing         *ebpf.Variable `ebpf:"tracing"`
 }
 
 // SwitchPrograms contains all programs after they have been loaded into the kernel.
@@ -636,6 +657,7 @@ type SwitchPrograms struct {
 	Clock         *ebpf.Program `ebpf:"clock"`
 	FoldCounters  *ebpf.Program `ebpf:"fold_counters"`
 	ReadCarriers  *ebpf.Program `ebpf:"read_carriers"`
+	SeeKernelDrop *ebpf.Program `ebpf:"see_kernel_drop"`
 	SwitchIngress *ebpf.Program `ebpf:"switch_ingress"`
 	SwitchTraced  *ebpf.Program `ebpf:"switch_traced"`
 }
@@ -645,6 +667,7 @@ func (p *SwitchPrograms) Close() error {
 		p.Clock,
 		p.FoldCounters,
 		p.ReadCarriers,
+		p.SeeKernelDrop,
 		p.SwitchIngress,
 		p.SwitchTraced,
 	)
