@@ -266,6 +266,9 @@ func (r *run) told(before tree) {
 	}))
 	touched, idle := r.collector.take()
 	for leaf := range touched {
+		if strings.Contains(leaf, "/mac-table/") {
+			continue // it is told anew as a whole where changes of it were missed
+		}
 		_, is := want[leaf]
 		if _, had := was[leaf]; is == had && want[leaf] == was[leaf] {
 			idle = append(idle, "told, and did not change: "+leaf+" = "+want[leaf])
