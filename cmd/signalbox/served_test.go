@@ -128,6 +128,11 @@ const manyPorts = 7
 // aggregate of p4 and p5 that speaks LACP, and one of p6 and p7 that does not.
 func everything() []*gpb.Update {
 	return append(teams(), []*gpb.Update{
+		element.Update("/traces/sessions/session[id=why]/config", map[string]any{
+			"id": "why", "enabled": true, "level": "PACKETS", "interface": []any{"p1", "p2"}, "direction": "IN", "vlan": []any{10, 20},
+			"filter": "arp or ip", "drops-only": true, "drop-reason": []any{"TOO_BIG"}, "sample-one-in": 2, "max-events-per-second": 3,
+			"snap-length": 64, "duration": 3600, "kernel-drops": true,
+		}),
 		element.Update("/interfaces/interface[name=p1]", map[string]any{
 			"config":                    map[string]any{"name": "p1", "type": "iana-if-type:ethernetCsmacd", "mtu": 1400, "description": "first", "enabled": true},
 			"hold-time":                 map[string]any{"config": map[string]any{"up": 10, "down": 10}},
@@ -207,6 +212,18 @@ func hardwareOnly() []ocpath.ID {
 	}
 }
 
+// inPassing are the leaves that nothing is kept of: events, which are told, and
+// tests, which are asked. server/openconfig proves that each has its value.
+func inPassing() []ocpath.ID {
+	ids := []ocpath.ID{ocpath.TracesSessionsSessionStateStatusReason}
+	for _, top := range []ocpath.ID{ocpath.TracesSessionsSessionEvents, ocpath.PacketTests} {
+		for id := top; id < ocpath.Get(top).End; id++ {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // TestEveryServedLeafHasAValue configures each leaf that can be, lets a frame
 // pass, a member fail, and a partner speak LACP and fall silent, and then walks
 // the schema: nothing served is a stub.
@@ -216,7 +233,7 @@ func TestEveryServedLeafHasAValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.learn()
-	optional := append(hardwareOnly(), // and what is of a commit that waits, and of users
+	optional := append(append(hardwareOnly(), inPassing()...), // and what is of a commit that waits, and of users
 		ocpath.SystemConfigurationStateUnconfirmedCommit, ocpath.SystemConfigurationStateRollbackTime,
 		ocpath.SystemConfigurationVersionsVersionStateAuthor, ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateUser)
 	there := map[string]bool{} // at any time
@@ -305,7 +322,7 @@ func TestStateFollowsConfiguration(t *testing.T) {
 	}
 	compared := map[string]bool{}
 	testenv.Within(t, bound, func() error {
-		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances", "/sampling")
+		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances", "/sampling", "/traces")
 		if err != nil {
 			return err
 		}
@@ -413,7 +430,7 @@ func TestGRPCServerStateIsTheListener(t *testing.T) {
 // of which the device has nothing ends in a sync, and not in an error.
 func TestWhatGeneralClientsAskForIsThere(t *testing.T) {
 	r := runElement(t, 0)
-	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/qos", "/sampling", "/system"} {
+	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/packet-tests", "/qos", "/sampling", "/system", "/traces"} {
 		for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_ONCE, gpb.SubscriptionList_STREAM} {
 			if err := r.syncs(path, mode); err != nil {
 				t.Errorf("%s, %s: %v", path, mode, err)

@@ -54,6 +54,7 @@ func rooms() []room {
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},
 		{"cmd/signalbox/internal/element", nil},
 		{"cmd/signalbox/internal/top", []string{"cmd/signalbox/internal/element"}},
+		{"cmd/signalbox/internal/packets", nil},
 		{"cmd/signalbox", []string{"cmd/signalbox/internal/...", "server", "server/access", "server/dialout", "datapath", "datapath/spec", "gen/ocpath"}},
 		{"integration/...", []string{"integration/..."}},
 	}
