@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -87,3 +91,64 @@ func TestExplain(t *testing.T) {
 }
 
 func change(c spec.Change) *spec.Change { return &c }
+
+// TestExplainForetellsAChange explains random frames with random changes, then
+// makes the changes: what was foretold is then so, and until then all is as it
+// was.
+func TestExplainForetellsAChange(t *testing.T) {
+	b := newBench(t)
+	for i := range 6 {
+		b.host(fmt.Sprintf("p%d", i))
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	first := spec.Change{Ports: map[string]*spec.Port{}}
+	for i := range 6 {
+		name := fmt.Sprintf("p%d", i)
+		first.Ports[name] = access(name, fmt.Sprintf("s%d", i%2), uint16(1+i%3))
+	}
+	b.apply(first)
+	answers := func(c *spec.Change) (all []string) {
+		t.Helper()
+		r := rand.New(rand.NewPCG(seed, 3))
+		for range 6 {
+			dst := station(byte(r.IntN(3)))
+			if r.IntN(3) == 0 {
+				dst = broadcast
+			}
+			f := frame(dst, station(byte(3+r.IntN(2))), uint16(r.IntN(5)), 1)
+			x, err := b.Explain(context.Background(), fmt.Sprintf("p%d", r.IntN(6)), f, c)
+			all = append(all, fmt.Sprintf("%s %+v %v", would(x), x.Steps, err))
+		}
+		return all
+	}
+	made := 0
+	for i := range 12 {
+		seed += uint64(i)
+		c := randomChange(r)
+		for name, p := range c.Ports {
+			if p != nil {
+				p.HoldUp, p.HoldDown, p.Aggregate, p.Member = 0, 0, nil, nil
+			}
+			if name[0] != 'p' {
+				delete(c.Ports, name)
+			}
+		}
+		before := answers(nil)
+		foretold := answers(&c)
+		if after := answers(nil); !slices.Equal(before, after) {
+			t.Fatalf("change %d: to explain it altered what is:\n%v\nnow\n%v", i, before, after)
+		}
+		if b.Apply(context.Background(), c) != nil {
+			continue // refused, and so was each explanation
+		}
+		made++
+		if is := answers(nil); !slices.Equal(is, foretold) {
+			t.Fatalf("change %d: foretold\n%s\nis\n%s", i, strings.Join(foretold, "\n"), strings.Join(is, "\n"))
+		}
+	}
+	if made == 0 {
+		t.Error("every change was refused")
+	}
+}

@@ -2,6 +2,7 @@ package fastpath
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -92,4 +93,56 @@ func BenchmarkTrace(b *testing.B) {
 	if lost, err := readers[len(readers)-1].Counts(0); err != nil || lost.Lost > 0 {
 		b.Errorf("lost: %+v, %v", lost, err)
 	}
+}
+
+// BenchmarkTraceDelivery gives 0.7 million frames a second to a session that
+// captures 128 octets of each, while a reader looks once a millisecond as the
+// owner's does, and tells how many were lost.
+func BenchmarkTraceDelivery(b *testing.B) {
+	bed := newBed(b, 2)
+	bed.vlans(10)
+	bed.port(1, access(10))
+	bed.port(2, access(10))
+	bed.static(10, host(2), 2)
+	tr := bed.tracing(&TraceSession{Snap: 128})
+	quit, done := make(chan struct{}), make(chan uint64)
+	go func() {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		var octets uint64
+		read := func() {
+			if _, err := tr.Read(1<<30, func(r TraceRecord) { octets += uint64(len(r.Frame())) }); err != nil {
+				b.Error(err)
+			}
+		}
+		for {
+			select {
+			case <-ticker.C:
+				read()
+			case <-quit:
+				read()
+				done <- octets
+				return
+			}
+		}
+	}()
+	const chunk = 3500 // in 5 ms
+	data := frame(host(2), host(1), untagged, 114)
+	start, sent := time.Now(), uint64(0)
+	for b.Loop() {
+		bed.repeat(1, data, chunk)
+		sent += chunk
+		if wait := time.Duration(sent)*time.Second/700000 - time.Since(start); wait > 0 {
+			time.Sleep(wait)
+		}
+	}
+	rate := float64(sent) / time.Since(start).Seconds()
+	close(quit)
+	octets := <-done
+	c, err := tr.Counts(0)
+	bed.ok(err)
+	b.ReportMetric(rate, "frames/s")
+	b.ReportMetric(float64(c.Lost), "lost")
+	b.ReportMetric(float64(octets)/128, "delivered")
+	b.ReportMetric(0, "ns/op")
 }
