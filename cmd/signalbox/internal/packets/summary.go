@@ -23,6 +23,27 @@ func Summary(octets []byte) string {
 	return fmt.Sprintf("%s > %s %s", address(ether.SrcMAC), address(ether.DstMAC), above(packet, ether))
 }
 
+// Flow names the flow that a packet is of: addresses and ports of its innermost
+// headers, or its MAC addresses where it is not of IP. "" is no frame.
+func Flow(octets []byte) string {
+	if len(octets) < 14 {
+		return ""
+	}
+	packet := gopacket.NewPacket(octets, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+	from, to, kind := "", "", ""
+	if link := packet.LinkLayer(); link != nil {
+		from, to = link.LinkFlow().Src().String(), link.LinkFlow().Dst().String()
+	}
+	if ip := packet.NetworkLayer(); ip != nil {
+		from, to, kind = ip.NetworkFlow().Src().String(), ip.NetworkFlow().Dst().String(), strings.ToLower(ip.LayerType().String())
+	}
+	if t := packet.TransportLayer(); t != nil {
+		kind = strings.ToLower(t.LayerType().String())
+		from, to = net.JoinHostPort(from, t.TransportFlow().Src().String()), net.JoinHostPort(to, t.TransportFlow().Dst().String())
+	}
+	return strings.TrimSpace(from + " > " + to + " " + kind)
+}
+
 // address is a MAC address; groups that people know have a name.
 func address(mac net.HardwareAddr) string {
 	if mac.String() == "ff:ff:ff:ff:ff:ff" {

@@ -39,7 +39,22 @@ func (o Order) String() string {
 type Board struct {
 	ports map[string]*port
 	drops map[drop]*series
+	flows map[string]*flow
 }
+
+// flow is what was seen of a flow, as an estimate from samples.
+type flow struct {
+	name, in string
+	octets   float64
+	series   series
+	quiet    int // rounds without a packet
+}
+
+// Bounds of what is kept of flows.
+const (
+	maxFlows   = 4096
+	quietFlows = 10 // rounds that a flow without packets stays
+)
 
 // port is an interface.
 type port struct {
@@ -105,7 +120,7 @@ func (s *series) rate() float64 {
 
 // NewBoard is a board of nothing.
 func NewBoard() *Board {
-	return &Board{ports: map[string]*port{}, drops: map[drop]*series{}}
+	return &Board{ports: map[string]*port{}, drops: map[drop]*series{}, flows: map[string]*flow{}}
 }
 
 // Subscription is what a board wants to be told, counters at the interval.
@@ -212,6 +227,44 @@ func (b *Board) sorted(o Order, ports bool) []*port {
 }
 
 func (p *port) sum(a, b counter) float64 { return p.counters[a].rate() + p.counters[b].rate() }
+
+// Sample takes a packet of a flow that came in at an interface and stands for so
+// many octets.
+func (b *Board) Sample(name, in string, octets float64) {
+	f := b.flows[name]
+	if f == nil {
+		if len(b.flows) >= maxFlows {
+			return // those that go make room
+		}
+		f = &flow{name: name, in: in}
+		b.flows[name] = f
+	}
+	f.octets, f.in, f.quiet = f.octets+octets, in, 0
+}
+
+// Round ends a round of sampling: rates are those since the one before.
+func (b *Board) Round(at time.Time) {
+	for name, f := range b.flows {
+		f.series.add(uint64(f.octets), at)
+		if f.quiet++; f.quiet > quietFlows {
+			delete(b.flows, name)
+		}
+	}
+}
+
+// busiest gives the flows with most octets at present.
+func (b *Board) busiest(most int) []*flow {
+	var all []*flow
+	for _, f := range b.flows {
+		if f.series.rate() > 0 {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(x, y *flow) int {
+		return cmp.Or(cmp.Compare(y.series.rate(), x.series.rate()), cmp.Compare(x.name, y.name))
+	})
+	return all[:min(most, len(all))]
+}
 
 // reason is what is dropped for one reason at all ports.
 type reason struct {

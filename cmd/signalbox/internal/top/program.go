@@ -21,22 +21,34 @@ const redraw = 250 * time.Millisecond
 // it ended otherwise.
 type Feed func(ctx context.Context, each func(*gpb.Notification) error) error
 
-// Run shows a board on a terminal until the user quits, the context ends or the
-// feed fails.
-func Run(ctx context.Context, title string, feed Feed, in io.Reader, out io.Writer, styles Styles) error {
+// Sampler hands packets to a function until the context ends: the flow that each
+// is of, where it came in, and how many octets it stands for. nil samples none.
+type Sampler func(ctx context.Context, each func(flow, in string, octets float64)) error
+
+// Run shows a board on a terminal until the user quits, the context ends or a
+// feed fails. Flows are looked at in rounds of the interval.
+func Run(ctx context.Context, title string, feed Feed, flows Sampler, interval time.Duration, in io.Reader, out io.Writer, styles Styles) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := tea.NewProgram(screenModel{
-		board:  NewBoard(),
-		screen: Screen{Title: title, Help: help, Styles: styles, Ports: true, Width: 120, Height: 40},
+		board:    NewBoard(),
+		interval: interval,
+		screen:   Screen{Title: title, Help: help, Styles: styles, Ports: true, Width: 120, Height: 40},
 	}, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())
-	fed := make(chan error, 1)
+	fed := make(chan error, 2)
 	go func() {
-		err := feed(ctx, func(n *gpb.Notification) error {
+		fed <- feed(ctx, func(n *gpb.Notification) error {
 			p.Send(told{n})
 			return nil
 		})
-		fed <- err
+		p.Quit()
+	}()
+	go func() {
+		if flows == nil {
+			fed <- nil
+			return
+		}
+		fed <- flows(ctx, func(flow, in string, octets float64) { p.Send(sampled{flow, in, octets}) })
 		p.Quit()
 	}()
 	_, err := p.Run()
@@ -44,30 +56,38 @@ func Run(ctx context.Context, title string, feed Feed, in io.Reader, out io.Writ
 		err = nil // Ctrl-C is how it ends
 	}
 	cancel()
-	if why := <-fed; !errors.Is(why, context.Canceled) && err == nil {
-		err = why
+	for range cap(fed) {
+		if why := <-fed; !errors.Is(why, context.Canceled) && err == nil {
+			err = why
+		}
 	}
 	return err
 }
 
-// told is a notification, tick the time to draw.
+// told is a notification, sampled a packet, tick the time to draw.
 type (
-	told struct{ *gpb.Notification }
-	tick struct{}
+	told    struct{ *gpb.Notification }
+	sampled struct {
+		flow, in string
+		octets   float64
+	}
+	tick time.Time
 )
 
 // screenModel is the state of the terminal.
 type screenModel struct {
-	board  *Board
-	screen Screen
-	paused bool
-	frame  string // as drawn last
+	board    *Board
+	screen   Screen
+	interval time.Duration // of rounds
+	round    time.Time     // when the last one ended
+	paused   bool
+	frame    string // as drawn last
 }
 
 // Init begins to draw.
 func (m screenModel) Init() tea.Cmd { return next() }
 
-func next() tea.Cmd { return tea.Tick(redraw, func(time.Time) tea.Msg { return tick{} }) }
+func next() tea.Cmd { return tea.Tick(redraw, func(t time.Time) tea.Msg { return tick(t) }) }
 
 // Update takes what happened.
 func (m screenModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -75,7 +95,14 @@ func (m screenModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case told:
 		m.board.Apply(msg.Notification)
 		return m, nil
+	case sampled:
+		m.board.Sample(msg.flow, msg.in, msg.octets)
+		return m, nil
 	case tick:
+		if at := time.Time(msg); at.Sub(m.round) >= m.interval {
+			m.board.Round(at)
+			m.round = at
+		}
 		if !m.paused {
 			m.frame = Render(m.board, m.screen)
 		}

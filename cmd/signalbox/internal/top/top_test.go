@@ -199,3 +199,30 @@ func TestKeys(t *testing.T) {
 		t.Error("q does not end it")
 	}
 }
+
+// TestFlows: the busiest come first, those that end go.
+func TestFlows(t *testing.T) {
+	b := NewBoard()
+	at := time.Unix(1000, 0)
+	b.Sample("a > b tcp", "p1", 0)
+	b.Sample("c > d udp", "p2", 0)
+	b.Round(at)
+	b.Sample("a > b tcp", "p1", 125_000)
+	b.Sample("c > d udp", "p2", 250_000)
+	b.Round(at.Add(time.Second))
+	got := trimmed(Render(b, Screen{Width: 118, Height: 24}))
+	for _, line := range []string{"2.00Mb/s", "1.00Mb/s"} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no %s in\n%s", line, got)
+		}
+	}
+	if i, j := strings.Index(got, "c > d udp"), strings.Index(got, "a > b tcp"); i < 0 || j < i {
+		t.Errorf("not in the order of their rates:\n%s", got)
+	}
+	for round := range quietFlows + 1 {
+		b.Round(at.Add(time.Duration(round+2) * time.Second))
+	}
+	if n := len(b.flows); n != 0 {
+		t.Errorf("%d flows are kept, want none", n)
+	}
+}

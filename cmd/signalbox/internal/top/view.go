@@ -40,8 +40,9 @@ const (
 	nameWidth  = 15
 	rateWidth  = 9
 	sparkWidth = 16
-	// maxReasons is how many reasons are shown.
-	maxReasons = 5
+	// How many reasons and flows are shown.
+	maxReasons, maxBusiest = 5, 8
+	flowWidth              = 60
 )
 
 // Render draws a board.
@@ -52,6 +53,10 @@ func Render(b *Board, s Screen) string {
 	room := s.Height - 4 // title, head, a line before the reasons, help
 	if len(reasons) > 0 {
 		room -= len(reasons) + 1
+	}
+	busiest := b.busiest(maxBusiest)
+	if len(busiest) > 0 {
+		room -= len(busiest) + 2
 	}
 	room = max(room, 1)
 	skip := min(s.Skip, max(len(ports)-room, 0))
@@ -66,6 +71,13 @@ func Render(b *Board, s Screen) string {
 		lines = append(lines, "", s.Styles.Head.Render(fmt.Sprintf("%-24s %*s %12s  %s", "DROPS BY REASON", rateWidth, "PER S", "TOTAL", "MOST AT")))
 		for _, r := range reasons {
 			lines = append(lines, s.Styles.Drop.Render(fmt.Sprintf("%-24s %*s %12d  %s", r.name, rateWidth, scaled(r.rate), r.total, r.worst)))
+		}
+	}
+	if len(busiest) > 0 {
+		lines = append(lines, "", s.Styles.Head.Render(fmt.Sprintf("%-*s %-*s %*s %-*s", flowWidth, "BUSIEST FLOWS", nameWidth, "IN AT", rateWidth, "RATE", s.spark(), "")))
+		for _, f := range busiest {
+			lines = append(lines, fmt.Sprintf("%-*s %-*s %*s %s", flowWidth, f.name, nameWidth, clip(f.in), rateWidth, bits(f.series.rate()),
+				s.Styles.Spark.Render(sparkline(f.series.rates, s.spark()))))
 		}
 	}
 	if s.Help != "" {
