@@ -106,11 +106,12 @@ func (d *Datapath) startTrace(t *trace) error {
 			return errors.Join(err, d.exchangeTraces(func(*[spec.MaxTraces]*trace) {}), d.closeIdleTracer())
 		}
 	}
+	d.traces.put(place, t)
 	if old != nil {
+		d.traces.drain() // now nothing comes for the old one any more
 		old.end(spec.TraceStopped, "another session took its place")
 		t.follow(old)
 	}
-	d.traces.put(place, t)
 	go t.run()
 	return d.watchKernel(d.traces.wantKernel())
 }

@@ -254,3 +254,59 @@ func (b *bench) blackhole(name string) {
 		b.t.Skipf("no blackhole queue: %v", err)
 	}
 }
+
+// TestTraceChangesWithoutLoss changes a session again and again while frames
+// pass: each frame is told once, to one of its receivers.
+func TestTraceChangesWithoutLoss(t *testing.T) {
+	b := newBench(t)
+	w1, w2 := b.host("p1"), b.host("p2")
+	b.apply(ports(access("p1", "default", 10), access("p2", "default", 10)))
+	b.carries("p1", "p2")
+	var logs []*traceLog
+	start := func() {
+		l := &traceLog{}
+		s := spec.TraceSession{ID: "one", Level: spec.TracePackets, SnapLength: uint32(20 + len(logs)), Filter: "ether proto 0x88b5"}
+		if err := b.StartTrace(context.Background(), s, l.tell); err != nil {
+			t.Error(err)
+		}
+		logs = append(logs, l)
+	}
+	start()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 8 {
+			start()
+		}
+	}()
+	sent := uint32(0)
+	for running := true; running; sent++ {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		w1.Send(frame(broadcast, station(1), 0, sent))
+		expect(t, w2, frame(broadcast, station(1), 0, sent))
+	}
+	last := logs[len(logs)-1]
+	b.stop(last, "one")
+	told := map[uint64]int{}
+	for i, l := range logs {
+		events, status := l.all()
+		for _, e := range events {
+			told[e.Packet]++
+		}
+		if status.State != spec.TraceStopped {
+			t.Errorf("receiver %d was not told the end: %v", i, status.State)
+		}
+	}
+	for packet, n := range told {
+		if n != 1 {
+			t.Errorf("packet %d was told %d times", packet, n)
+		}
+	}
+	if _, status := last.all(); len(told) != int(sent) || status.Events != uint64(sent) || status.Lost != 0 {
+		t.Errorf("%d frames, %d told, status %+v", sent, len(told), status)
+	}
+}

@@ -54,7 +54,9 @@ func newTrace(s spec.TraceSession, tell func(spec.TraceBatch)) *trace {
 func (t *trace) follow(old *trace) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	t.started, t.counts, t.told, t.slow = old.started, old.counts, old.told, old.slow
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.started, t.told, t.slow = old.started, t.told+old.told, t.slow+old.slow
 }
 
 // add puts an event into the queue.

@@ -220,7 +220,7 @@ __attribute__((noinline)) int resolve_traced(struct __sk_buff *skb, struct passa
 	if (!p->in_port)
 		return 0;
 	if (trace_looks(skb, &p->frame))
-		trace_begin(skb, p, p->in_port);
+		trace_begin(skb, p, p->in_port, 0);
 	p->in = forward(skb, p, true);
 	return 0;
 }
@@ -293,9 +293,7 @@ static inline void trace_known(struct __sk_buff *skb, struct passage *p,
 	if (!trace_looks(skb, &p->frame))
 		return;
 	trace_begin(skb, p, flow->in_port |
-		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16));
-	noted(true, p, TRACE_INGRESS, DROP_NONE, flow->in_port, 0);
-	note(true, p, TRACE_CACHE, TRACE_PASS, DROP_NONE, out, 0, false, TRACE_HIT);
+		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16), out);
 }
 
 /* take_in takes a frame through the switch. */

@@ -295,11 +295,12 @@ static inline void trace_port(struct trace_frame *x, const struct frame *f)
 
 /*
  * trace_begin finds the sessions that a frame may fit and begins its record;
- * where is in_port | out_port << 16. What no session asks for is looked up only
- * when a session has the frame.
+ * where is in_port | out_port << 16, and leads the port that a known flow leads
+ * to, whose first two stages are noted here. What no session asks for is looked
+ * up only when a session has the frame.
  */
-__attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
-					  struct passage *p, __u32 where)
+__attribute__((noinline)) int trace_begin(struct __sk_buff *skb, struct passage *p,
+					  __u32 where, __u32 leads)
 {
 	struct trace_frame x = { .in_port = where & 0xffff, .out_port = where >> 16 };
 	const bool ports = trace_wants & (TRACE_IN | TRACE_OUT | TRACE_VLANS);
@@ -338,6 +339,16 @@ __attribute__((noinline)) int trace_begin(struct __sk_buff *skb,
 	t->head.steps = 0;
 	t->head.cut = 0;
 	t->head.reasons = 0;
+	if (leads) {
+		t->head.steps = 2;
+		t->step[0] = (struct trace_step){
+			.stage = TRACE_INGRESS, .verdict = TRACE_PASS, .port = x.in_port,
+		};
+		t->step[1] = (struct trace_step){
+			.stage = TRACE_CACHE, .verdict = TRACE_PASS, .port = leads,
+			.detail = TRACE_HIT,
+		};
+	}
 	return 0;
 }
 

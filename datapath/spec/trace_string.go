@@ -32,8 +32,7 @@ func (v Verdict) String() string {
 }
 
 // What stages find, with the numbers of enum trace_detail: of CACHE, LEARN and
-// LOOKUP. Of LAG the detail is the number of members that carry, of FLOOD the
-// number of copies, and of the other stages 0.
+// LOOKUP. Of FLOOD the detail is the number of copies, of other stages 0.
 const (
 	DetailHit     TraceDetail = iota + 1 // CACHE: the flow is known
 	DetailMiss                           // CACHE: the flow is not known
