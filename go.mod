@@ -11,6 +11,7 @@ require (
 	github.com/gopacket/gopacket v1.7.7
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/openconfig/gnmi v0.14.1
+	github.com/openconfig/gnoi v0.7.0
 	github.com/openconfig/gnsi v1.9.1
 	github.com/openconfig/goyang v1.6.3
 	github.com/openconfig/grpctunnel v0.2.0

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	pcap "github.com/openconfig/gnoi/packet_capture"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip" // for clients that compress
@@ -16,6 +17,7 @@ import (
 
 	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/gnmi"
+	"github.com/signalbox/signalbox/server/gnoi"
 )
 
 // MaxReceiveBytes bounds one request, in octets: a whole configuration of
@@ -34,9 +36,9 @@ const (
 	writeBuffer       = 64 << 10         // octets that go out at once
 )
 
-// newGRPC builds the gRPC server with gNMI, health and reflection on it, all
-// behind who may do what. config nil is plain text.
-func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, who *access.Access, log *slog.Logger) *grpc.Server {
+// newGRPC builds the gRPC server with gNMI, gNOI, health and reflection on it,
+// all behind who may do what. config nil is plain text.
+func newGRPC(service *gnmi.Service, capture *gnoi.Capture, checks *health.Server, config *tls.Config, who *access.Access, log *slog.Logger) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(gnmi.NewCodec()),
 		grpc.MaxRecvMsgSize(MaxReceiveBytes),
@@ -58,6 +60,7 @@ func newGRPC(service *gnmi.Service, checks *health.Server, config *tls.Config, w
 	}
 	server := grpc.NewServer(options...)
 	server.RegisterService(who.Early(gpb.GNMI_ServiceDesc, gnmi.RecoverStream(log)), service)
+	pcap.RegisterPacketCaptureServer(server, capture)
 	healthpb.RegisterHealthServer(server, checks)
 	reflection.Register(server)
 	return server

@@ -24,6 +24,7 @@ import (
 	"github.com/signalbox/signalbox/server/config/journal"
 	"github.com/signalbox/signalbox/server/dialout"
 	"github.com/signalbox/signalbox/server/gnmi"
+	"github.com/signalbox/signalbox/server/gnoi"
 	"github.com/signalbox/signalbox/server/host"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/server/sflow"
@@ -120,6 +121,7 @@ type element struct {
 	sessions *trace.Sessions
 	sflow    *sflow.Agent
 	tests    *trace.Tests
+	capture  *gnoi.Capture
 	sources  []telemetry.Source // what the engine reads when asked
 }
 
@@ -222,7 +224,7 @@ func (s *Server) serve(ctx context.Context, e *element, store *config.Store, obs
 	service := gnmi.New(readers{e.engine}, store, models(), s.options.Log)
 	checks := health.NewServer() // SERVING from here on: the configuration is applied
 	checks.SetServingStatus(gpb.GNMI_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
-	server := newGRPC(service, checks, s.tls, s.access, s.options.Log)
+	server := newGRPC(service, e.capture, checks, s.tls, s.access, s.options.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.listener) }()
 	defer s.dialOut(ctx, server, e.engine.Publish)()

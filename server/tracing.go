@@ -11,6 +11,8 @@ import (
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/server/access"
 	"github.com/signalbox/signalbox/server/config"
+	"github.com/signalbox/signalbox/server/gnmi"
+	"github.com/signalbox/signalbox/server/gnoi"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/server/sflow"
 	"github.com/signalbox/signalbox/server/trace"
@@ -36,6 +38,9 @@ func (s *Server) newTraces(e *element, device Device) {
 		File: filepath.Join(s.options.StateDir, tracesFile), Log: s.options.Log,
 	})
 	e.tests = trace.NewTests(device, e.sessions)
+	e.capture = gnoi.New(gnoi.Options{
+		Device: device, Admit: mayCapture, Log: s.options.Log, Status: func(err error) error { return gnmi.Status(err).Err() },
+	})
 	for _, source := range []telemetry.Source{
 		openconfig.NewSessionCounters(e.sessions),
 		openconfig.NewPacketTests(e.tests),
@@ -62,6 +67,19 @@ func (s *Server) configOptions(e *element, device Device) config.Options {
 func (e *element) applied(c *openconfig.Config) {
 	e.sessions.Applied(c)
 	e.sflow.Applied(c.SFlow())
+}
+
+// mayCapture refuses a caller who may not read the packets that a session sees.
+func mayCapture(ctx context.Context) error {
+	limit, err := access.Readable(ctx)
+	if err != nil || limit == nil {
+		return err
+	}
+	packet := schema.Path{Node: ocpath.TracesSessionsSessionEventsEventStatePacket, Keys: []string{openconfig.CaptureSessions, "0"}}
+	if !limit.Permits(packet) {
+		return fmt.Errorf("%s: %w: a capture reads it", packet, access.ErrForbidden)
+	}
+	return nil
 }
 
 // eventsAreTold says of a Get of events, which finds nothing, how they are had.

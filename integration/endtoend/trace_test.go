@@ -1,8 +1,11 @@
 package endtoend
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -11,7 +14,9 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	pcap "github.com/openconfig/gnoi/packet_capture"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/signalbox/signalbox/integration/element"
 	"github.com/signalbox/signalbox/integration/testenv"
@@ -394,5 +399,55 @@ func TestTraceCommands(t *testing.T) {
 		if _, err := s.cli(append([]string{"explain"}, strings.Fields(args)...)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("explain %s: %v, want an error with %q", args, err, want)
 		}
+	}
+}
+
+// TestPacketCapture: gNOI streams the packets of an interface as they came in.
+func TestPacketCapture(t *testing.T) {
+	s := newSite(t, "p1", "p2")
+	s.configure(element.Access("p1", 10), element.Access("p2", 10))
+	s.forwarding(true, "p1", "p2")
+	crosses(s, "p1", "p2", "learn")
+	client := pcap.NewPacketCaptureClient(s.Conn)
+	stream, err := client.Pcap(t.Context(), &pcap.PcapRequest{PacketCount: 2, TrimPayload: 20, RequestType: &pcap.PcapRequest_WiredRequest{
+		WiredRequest: &pcap.WiredRequest{Ifname: "p1", FilterType: &pcap.WiredRequest_TcpdumpExpression{TcpdumpExpression: "ether proto 0x88b5"}},
+	}})
+	s.ok(err)
+	done := make(chan struct{})
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+				_ = s.hosts["p1"].Send(frame(s.hosts["p1"], s.hosts["p2"].mac, "captured").Bytes(60))
+			}
+		}
+	})
+	var packets [][]byte
+	for {
+		answer, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		for _, p := range answer.GetPackets() {
+			packets = append(packets, p.GetData())
+		}
+	}
+	close(done)
+	sender.Wait()
+	want := frame(s.hosts["p1"], s.hosts["p2"].mac, "captured").Bytes(60)[:20]
+	if len(packets) != 2 || !bytes.Equal(packets[0], want) || !bytes.Equal(packets[1], want) {
+		t.Errorf("got %x, want twice %x", packets, want)
+	}
+	stream, err = client.Pcap(t.Context(), &pcap.PcapRequest{RequestType: &pcap.PcapRequest_WiredRequest{WiredRequest: &pcap.WiredRequest{Ifname: "p9"}}})
+	s.ok(err)
+	if _, err := stream.Recv(); status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "p9") {
+		t.Errorf("at an interface that is not there: %v", err)
 	}
 }

@@ -49,6 +49,7 @@ func rooms() []room {
 		{"server/host", nil},
 		{"server/dialout", nil},
 		{"server/sflow", []string{"server/openconfig", "telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
+		{"server/gnoi", []string{"server/openconfig", "datapath/spec"}},
 		{"server/trace", []string{"server/openconfig", "server/file", "telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
 		{"server/metrics", []string{"telemetry", "telemetry/schema", "gen/ocpath", "datapath/spec"}},
 		{"server", []string{"server/...", "telemetry/...", "datapath/spec", "gen/ocpath"}},

@@ -17,6 +17,9 @@ import (
 // expired included: spec.MaxTraces can run at the same time.
 const MaxSessions = 64
 
+// CaptureSessions begins the ids of the sessions of gNOI's captures.
+const CaptureSessions = "gnoi:"
+
 // The defaults of signalbox-trace.
 const (
 	defaultEvents   = 1000
@@ -100,8 +103,10 @@ func (c *Config) decodeSessions(before *Config, touched Touched) error {
 			delete(c.sessions, id)
 			continue
 		}
-		if strings.HasPrefix(id, SFlowSessions) {
-			errs = append(errs, invalid(at(ocpath.TracesSessionsSession, id), "ids that begin with %s are sFlow's own", SFlowSessions))
+		for _, own := range []string{SFlowSessions, CaptureSessions} {
+			if strings.HasPrefix(id, own) {
+				errs = append(errs, invalid(at(ocpath.TracesSessionsSession, id), "ids that begin with %s are the element's own", own))
+			}
 		}
 		s := decodeSession(id, entry)
 		var refused *spec.InvalidTrace
