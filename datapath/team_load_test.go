@@ -89,6 +89,12 @@ func (s *stream) goes(t testing.TB) {
 	lab.Wait(t, "frames of the stream", func() bool { return s.sent.Load() > from+400 })
 }
 
+// onWire is how many frames may be on a wire when it is cut: they wait in the
+// backlog of the CPU that receives them, which is long on a machine that tests
+// with others at once. How many there are on a quiet one, integration/teaming and
+// the benchmarks tell.
+const onWire = 16
+
 // stop ends the stream and tells how many frames were lost, without those that
 // the machine was too busy for: the kernel counts these for all namespaces.
 func (s *stream) stop() (lost int) {
@@ -191,8 +197,8 @@ func TestTeamCarrier(t *testing.T) {
 		s.goes(t)
 	}
 	total := s.sent.Load()
-	if lost := s.stop(); lost > rounds {
-		t.Errorf("%d of %d frames lost in %d failures, want at most one each", lost, total, rounds)
+	if lost := s.stop(); lost > rounds*onWire {
+		t.Errorf("%d of %d frames lost in %d failures, want at most %d each", lost, total, rounds, onWire)
 	}
 	t.Logf("last failover within %v", b.lag().LastFailover)
 }
