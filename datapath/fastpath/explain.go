@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -41,7 +42,7 @@ func (o *Objects) newExplainer() (_ *explainer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeTraceMaps(s, e.maps, 1); err != nil {
+	if err := makeTraceMaps(s, e.maps, 1, uint32(os.Getpagesize())); err != nil {
 		return nil, err
 	}
 	for _, name := range written() {

@@ -60,7 +60,8 @@ type Tracer struct {
 	record  ringbuf.Record
 }
 
-// Sizes of the ring, in octets.
+// traceRing is the size of the ring in octets: some 40 ms of a million captured
+// frames a second.
 const traceRing = 1 << 23
 
 // NewTracer makes what tracing needs; nothing is traced before Set.
@@ -79,7 +80,7 @@ func (o *Objects) NewTracer() (_ *Tracer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	if err := makeTraceMaps(s, t.maps, uint32(cpus)); err != nil {
+	if err := makeTraceMaps(s, t.maps, uint32(cpus), traceRing); err != nil {
 		return nil, err
 	}
 	if t.ring, err = ringbuf.NewReader(t.maps[bpf.SwitchMapTraceRing]); err != nil {
@@ -97,8 +98,11 @@ func traceMaps() []string {
 	}
 }
 
-func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records uint32) error {
+// makeTraceMaps makes the maps with as many records in work, and a ring of as
+// many octets.
+func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records, ring uint32) error {
 	s.Maps[bpf.SwitchMapTraceRecords].MaxEntries = records
+	s.Maps[bpf.SwitchMapTraceRing].MaxEntries = ring
 	for _, name := range traceMaps() {
 		m, err := ebpf.NewMap(s.Maps[name])
 		if err != nil {
@@ -211,27 +215,11 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 	if err != nil {
 		return nil, err
 	}
-	var constants [spec.MaxTraces]bpf.SwitchTraceSession
-	var wants uint32
-	for i, session := range sessions {
-		if session == nil {
-			continue
-		}
-		constants[i] = session.constants()
-		wants |= constants[i].Flags
-		if session.Filter == nil {
-			continue
-		}
-		if err := placeFilter(s, i, session.Filter); err != nil {
-			return nil, err
-		}
-	}
 	err = errors.Join(
 		o.setVariables(s, is.caching),
 		setVariable(s, bpf.SwitchVarTracing, true),
 		setVariable(s, bpf.SwitchVarExplaining, is.explaining),
-		setVariable(s, bpf.SwitchVarTraceSessions, constants[:]),
-		setVariable(s, bpf.SwitchVarTraceWants, wants),
+		setSessions(s, sessions),
 	)
 	if err != nil {
 		return nil, err
@@ -250,6 +238,30 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 		return nil, withRemedy(fmt.Errorf("load program that traces: %w", err))
 	}
 	return p.Traced, nil
+}
+
+// setSessions makes the sessions constants of the program, and their filters
+// part of it.
+func setSessions(s *ebpf.CollectionSpec, sessions *[spec.MaxTraces]*TraceSession) error {
+	var constants [spec.MaxTraces]bpf.SwitchTraceSession
+	var wants uint32
+	for i, session := range sessions {
+		if session == nil {
+			continue
+		}
+		constants[i] = session.constants()
+		wants |= constants[i].Flags
+		if session.Filter == nil {
+			continue
+		}
+		if err := placeFilter(s, i, session.Filter); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		setVariable(s, bpf.SwitchVarTraceSessions, constants[:]),
+		setVariable(s, bpf.SwitchVarTraceWants, wants),
+	)
 }
 
 func (s *TraceSession) constants() bpf.SwitchTraceSession {
