@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -335,6 +336,44 @@ func TestTraceStalledSubscriber(t *testing.T) {
 	})
 }
 
+// opens wants tshark to read a capture without a complaint, and in the fields of
+// each packet these texts.
+func opens(t *testing.T, file string, texts ...string) {
+	t.Helper()
+	program, err := exec.LookPath("tshark")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Error(err)
+		}
+		t.Log("no tshark: apt-get install tshark")
+		return
+	}
+	c := exec.CommandContext(t.Context(), program, "-n", "-r", file, "-T", "fields", "-e", "frame.interface_name", "-e", "frame.comment", "-e", "_ws.expert")
+	var out, complaints strings.Builder
+	c.Stdout, c.Stderr = &out, &complaints
+	err = c.Run()
+	var said []string
+	for line := range strings.Lines(complaints.String()) {
+		if !strings.HasPrefix(line, "Running as user") {
+			said = append(said, line)
+		}
+	}
+	if err != nil || said != nil {
+		t.Errorf("tshark: %v, says %q", err, said)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 {
+		t.Errorf("tshark reads %d packets, want 3:\n%s", len(lines), out.String())
+	}
+	for _, line := range lines {
+		for _, text := range texts {
+			if !strings.Contains(line, text) {
+				t.Errorf("tshark reads %q without %q", line, text)
+			}
+		}
+	}
+}
+
 // TestTraceCommands: trace, capture and explain from the command line.
 func TestTraceCommands(t *testing.T) {
 	s := newSite(t, "p1", "p2", "p3")
@@ -372,6 +411,7 @@ func TestTraceCommands(t *testing.T) {
 	if content, err := os.ReadFile(file); err != nil || !strings.Contains(string(content), "config-path: /interfaces/interface[name=p1]") {
 		t.Errorf("the capture of %d octets has no config-path: %v", len(content), err)
 	}
+	opens(t, file, "p1", "DROP TAG_MISMATCH", "config-path: /interfaces/interface[name=p1]/ethernet/switched-vlan/config/interface-mode", "INGRESS PASS")
 	explained := func(args []string, words ...string) {
 		t.Helper()
 		out, err := s.cli(append([]string{"explain"}, args...)...)
