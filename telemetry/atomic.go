@@ -82,3 +82,35 @@ func (at container) newest() int64 {
 	}
 	return time
 }
+
+// within gives the atomic container that all stands in that a pattern asks for
+// of a tree; its entry is nil where that is not one. A Get has one Notification
+// for each path (specification, 3.3.2), so that only such an answer is atomic.
+func (s shapes) within(root *entry, p schema.Pattern) container {
+	for _, node := range p.Ends() {
+		if s[node].atomic == ocpath.Root {
+			return container{}
+		}
+	}
+	var found container
+	several := false
+	asked(root, p, func(e *entry, node ocpath.ID) {
+		at := s.of(e, node)
+		several = several || found.entry != nil && found != at
+		found = at
+	})
+	if several {
+		return container{}
+	}
+	return found
+}
+
+// cut gives the wire form of a node's path in two pieces: from the container
+// on, or whole where there is none.
+func (at container) cut(e *entry, node ocpath.ID) (prefix, suffix string) {
+	suffix = e.id.suffix(node)
+	if at.entry == nil {
+		return e.id.prefix, suffix
+	}
+	return "", suffix[len(e.id.suffix(at.node)):]
+}

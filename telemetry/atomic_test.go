@@ -182,3 +182,62 @@ func TestG33_ContainersOfTheModels(t *testing.T) {
 		t.Error("no served container is atomic")
 	}
 }
+
+// A Get of a container, or of a part of it, has it as prefix and is atomic; one
+// Notification that tells of more is not.
+func TestG33_Get(t *testing.T) {
+	const whole, part = member0, member0 + "/transitions"
+	for _, tt := range []struct {
+		path   string
+		enc    gpb.Encoding
+		prefix string // of an atomic answer
+		want   []string
+	}{
+		{whole, gpb.Encoding_PROTO, member0, []string{"/aggregate=lag1", "/collecting=true", "/transitions=1"}},
+		{whole, gpb.Encoding_JSON, member0, []string{`={"aggregate":"lag1","collecting":true,"transitions":1}`}},
+		{part, gpb.Encoding_PROTO, member0, []string{"/transitions=1"}},
+		{part, gpb.Encoding_JSON, member0, []string{"/transitions=1"}},
+		{"/interfaces/interface/team-member/state/transitions", gpb.Encoding_PROTO, member0, []string{"/transitions=1"}},
+		{"/interfaces/interface[name=eth0]/team-member", gpb.Encoding_JSON, "",
+			[]string{`/interfaces/interface[name=eth0]/team-member={"state":{"aggregate":"lag1","collecting":true,"transitions":1}}`}},
+		{mtu0, gpb.Encoding_PROTO, "", []string{mtu0 + "=1500"}},
+	} {
+		t.Run(tt.enc.String()+tt.path, func(t *testing.T) {
+			answer, err := withMember(t).Get(t.Context(), &gpb.GetRequest{
+				Prefix: &gpb.Path{Target: "box"}, Path: []*gpb.Path{protoPath(t, tt.path), protoPath(t, mtu0)}, Encoding: tt.enc,
+			})
+			if err != nil || len(answer.GetNotification()) != 2 {
+				t.Fatalf("got %v, %v", answer, err)
+			}
+			n, beside := answer.GetNotification()[0], answer.GetNotification()[1]
+			var got []string
+			for _, u := range n.GetUpdate() {
+				got = append(got, wirePath(u.GetPath())+"="+wireValue(u.GetVal()))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if n.GetAtomic() != (tt.prefix != "") || wirePath(n.GetPrefix()) != tt.prefix || n.GetPrefix().GetTarget() != "box" {
+				t.Errorf("got atomic %v below %v", n.GetAtomic(), n.GetPrefix())
+			}
+			if beside.GetAtomic() || wirePath(beside.GetPrefix()) != "" || wirePath(beside.GetUpdate()[0].GetPath()) != mtu0 {
+				t.Errorf("the path beside it: got %v", beside)
+			}
+		})
+	}
+}
+
+// Of several containers one Notification is not atomic.
+func TestG33_GetOfSeveral(t *testing.T) {
+	e := withMember(t)
+	publish(t, e, State, "/interfaces/interface[name=eth1]/team-member/state/transitions=1")
+	for _, enc := range []gpb.Encoding{gpb.Encoding_JSON, gpb.Encoding_PROTO} {
+		answer, err := e.Get(t.Context(), &gpb.GetRequest{Path: []*gpb.Path{protoPath(t, "/interfaces/interface/team-member/state/transitions")}, Encoding: enc})
+		if err != nil || len(answer.GetNotification()) != 1 {
+			t.Fatalf("got %v, %v", answer, err)
+		}
+		if n := answer.GetNotification()[0]; n.GetAtomic() || len(n.GetUpdate()) != 2 || wirePath(n.GetUpdate()[0].GetPath()) != member0+"/transitions" {
+			t.Errorf("%v: got %v", enc, n)
+		}
+	}
+}

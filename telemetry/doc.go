@@ -46,8 +46,9 @@
 // A container that the models mark as atomic is told as a whole whenever a leaf
 // of it changes, in one Notification that is marked so and has the container as
 // its prefix; with allow_aggregation, in JSON, as one value. Where nothing is
-// left of it there is one delete. Get tells leaves as ever. qos is accepted and
-// has no effect.
+// left of it there is one delete. Get, which has one Notification for each path,
+// does so where the path asks for one such container or a part of it. qos is
+// accepted and has no effect.
 //
 // What was published is kept for the history extension, the oldest changes given
 // up first: a snapshot is the tree of now with the later changes undone, a range

@@ -150,10 +150,15 @@ func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gp
 	if err != nil {
 		return err
 	}
+	plain := g.frame
+	within := g.e.shapes.within(root, leaves)
+	if within.entry != nil {
+		g.frame = wire.NewAtomicFrame(req.GetPrefix().GetTarget(), within.entry.id.prefix, within.entry.id.suffix(within.node), g.e.opts.FrameBytes)
+	}
 	if g.enc == schema.JSON || g.enc == schema.JSONIETF {
-		g.values(root, leaves)
+		g.values(root, leaves, within)
 	} else {
-		g.leaves(root, leaves)
+		g.leaves(root, leaves, within)
 	}
 	if g.tooLarge(0) {
 		return fmt.Errorf("more than %d octets: %w", g.e.opts.GetBytes, ErrTooLarge)
@@ -166,6 +171,9 @@ func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gp
 		return fmt.Errorf("%s: %w", text, ErrNotFound)
 	}
 	octets := g.frame.Finish(g.at.UnixNano())
+	if within.entry != nil {
+		g.frame = plain
+	}
 	if g.answer == nil {
 		g.answer = octets
 	} else {
@@ -292,12 +300,14 @@ func keyValue(key ocpath.ID, text string) schema.Value {
 }
 
 // leaves adds an Update for each leaf.
-func (g *getter) leaves(root *entry, p schema.Pattern) {
+func (g *getter) leaves(root *entry, p schema.Pattern, within container) {
 	walk(root, p, func(e *entry, l *leaf) bool {
 		if g.kind == gpb.GetRequest_CONFIG && g.e.shapes[l.id].isKey && !g.e.shapes.configured(e) {
 			return true
 		}
-		g.leaf(&g.frame, e.id, ocpath.Get(l.id), l.value)
+		g.scratch = l.value.AppendTyped(g.scratch[:0], ocpath.Get(l.id), g.enc)
+		prefix, suffix := within.cut(e, l.id)
+		g.frame.SetBuffer(wire.AppendLeafField(g.frame.Buffer(), prefix, suffix, g.scratch, 0))
 		return !g.tooLarge(0)
 	})
 }
@@ -318,7 +328,7 @@ func (s shapes) configured(e *entry) bool {
 }
 
 // values adds an Update for each node that was asked for, with all below it.
-func (g *getter) values(root *entry, p schema.Pattern) {
+func (g *getter) values(root *entry, p schema.Pattern, within container) {
 	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG, full: g.tooLarge}
 	asked(root, p, func(e *entry, node ocpath.ID) {
 		if g.tooLarge(0) {
@@ -326,7 +336,8 @@ func (g *getter) values(root *entry, p schema.Pattern) {
 		}
 		if text := w.node(e, node); text != nil {
 			g.scratch = schema.AppendJSONHead(g.scratch[:0], len(text), g.enc)
-			g.frame.SetBuffer(wire.AppendValueField(g.frame.Buffer(), e.id.prefix, e.id.suffix(node), g.scratch, text))
+			prefix, suffix := within.cut(e, node)
+			g.frame.SetBuffer(wire.AppendValueField(g.frame.Buffer(), prefix, suffix, g.scratch, text))
 		}
 	})
 }
