@@ -37,8 +37,8 @@ type audit struct {
 
 // kind is what refusals have in common that are told together.
 type kind struct {
-	peer, method string
-	code         codes.Code
+	peer, user, method string
+	code               codes.Code
 }
 
 // together are refusals of one kind since the last record of them.
@@ -134,11 +134,14 @@ func isRefusal(err error) bool {
 // refused records a refusal, or counts it with others of its kind; first says
 // that it was recorded.
 func (a *audit) refused(c *call, err error) (first bool) {
-	k := kind{c.peer.String(), c.method, status.Code(err)}
+	k := kind{peer: c.peer.String(), method: c.method, code: status.Code(err)}
+	if k.code != codes.ResourceExhausted { // so many names that were tried are not told apart
+		k.user = clip(c.name(), maxPathBytes)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, known := a.kinds[k]; !known && len(a.kinds) >= maxTogether {
-		k = kind{"others", "", k.code}
+		k = kind{peer: "others", code: k.code}
 	}
 	t := a.kinds[k]
 	if t != nil {
@@ -176,7 +179,7 @@ func (a *audit) tellLocked() {
 			}
 			continue
 		}
-		a.put("refused", slog.String("peer", k.peer), slog.String("rpc", k.method), slog.String("code", k.code.String()),
+		a.put("refused", slog.String("user", k.user), slog.String("peer", k.peer), slog.String("rpc", k.method), slog.String("code", k.code.String()),
 			slog.Int("repeated", t.count), slog.Time("since", t.last))
 		t.last, t.count = now, 0
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -121,6 +122,41 @@ func TestG45_Flood(t *testing.T) {
 	}
 	if counted != peers*calls || len(written) > 2*maxTogether+2 {
 		t.Errorf("%d records count %d refusals of %d", len(written), counted, peers*calls)
+	}
+}
+
+// Two users of one host are told apart, and each count has its name; names that
+// are only tried after too many failures are not.
+func TestG45_RefusedUsersOfOneHost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), AuditFile)
+	a, err := openAudit(path, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := netip.MustParsePrefix("10.0.0.1/32")
+	for _, name := range []string{"alice", "bob", "alice", "bob", "bob"} {
+		c := &call{caller: caller{Identity: Identity{name, Password}, peer: host, address: "10.0.0.1:5"}, method: get}
+		a.refused(c, status.Error(codes.PermissionDenied, "x"))
+		a.refused(c, status.Error(codes.ResourceExhausted, "too many"))
+	}
+	if err := a.close(); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, r := range records(t, path) {
+		count, repeated := r["repeated"].(float64)
+		if !repeated {
+			count = 1
+		}
+		got[fmt.Sprint(r["user"], " ", r["code"], " ", repeated)] += int(count)
+	}
+	want := map[string]int{
+		"alice PermissionDenied false": 1, "alice PermissionDenied true": 1,
+		"bob PermissionDenied false": 1, "bob PermissionDenied true": 2,
+		"alice ResourceExhausted false": 1, " ResourceExhausted true": 4,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
