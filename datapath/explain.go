@@ -35,56 +35,96 @@ func (d *Datapath) Explain(ctx context.Context, port string, frame []byte, chang
 			return x, err
 		}
 	}
+	if change == nil {
+		err = d.do(ctx, func() error {
+			q, err := d.ask(d.objects, port)
+			if err == nil {
+				x, err = q.explain(frame)
+			}
+			return err
+		})
+		return x, err
+	}
+	return d.explainChange(ctx, port, frame, *change)
+}
+
+// explainChange explains on a copy of the maps with a change. The owner has
+// other things to do while the kernel looks at the program for it.
+func (d *Datapath) explainChange(ctx context.Context, port string, frame []byte, c spec.Change) (x spec.Explanation, err error) {
+	var q question
 	err = d.do(ctx, func() error {
-		if change == nil {
-			x, err = d.explain(d.objects, port, frame)
+		if err := d.lookAtNamed(c); err != nil {
 			return err
 		}
-		if err := d.lookAtNamed(*change); err != nil {
-			return err
-		}
-		return d.propose(*change, func() error {
+		return d.propose(c, func() error {
 			shadow, err := d.objects.Shadow()
 			if err != nil {
 				return err
 			}
 			if err = d.fill(shadow); err == nil {
-				x, err = d.explain(shadow, port, frame)
+				q, err = d.ask(shadow, port)
 			}
-			return errors.Join(err, shadow.CloseShadow())
+			if err != nil {
+				return errors.Join(err, shadow.CloseShadow())
+			}
+			return nil
 		})
 	})
-	return x, err
+	if err != nil {
+		if q.objects != nil {
+			err = errors.Join(err, q.objects.CloseShadow())
+		}
+		return x, err
+	}
+	if err = q.objects.LoadExplainer(); err == nil {
+		err = d.do(ctx, func() error { // in the network namespace of the ports
+			x, err = q.explain(frame)
+			return err
+		})
+	}
+	return x, errors.Join(err, q.objects.CloseShadow())
 }
 
-// explain asks about a frame on maps that are as the model is.
-func (d *Datapath) explain(o *fastpath.Objects, port string, frame []byte) (x spec.Explanation, err error) {
+// question is what it takes to ask about frames that come in at a port.
+type question struct {
+	objects *fastpath.Objects
+	ifindex uint32
+	names   portNames
+}
+
+// ask finds a port, on maps that are as the model is.
+func (d *Datapath) ask(o *fastpath.Objects, port string) (q question, err error) {
 	fail := func(reason string) error { return &spec.Invalid{Port: port, Reason: reason} }
 	p := d.model.ports[port]
 	switch {
 	case p == nil || p.number == 0:
-		return x, fail("neither a switch port nor a member of an aggregate")
+		return q, fail("neither a switch port nor a member of an aggregate")
 	case p.isAggregate():
 		names := slices.Sorted(maps.Keys(d.model.aggregates[port].members))
-		return x, fail(fmt.Sprintf("frames come in at its members: want one of %v", names))
+		return q, fail(fmt.Sprintf("frames come in at its members: want one of %v", names))
 	case d.model.byName[port] == nil:
-		return x, fail("the interface is not there")
+		return q, fail("the interface is not there")
 	}
-	r, found, err := o.Explain(d.model.byName[port].Index, frame)
+	q.objects, q.ifindex = o, d.model.byName[port].Index
+	for number, p := range d.model.byNumber {
+		q.names.names[number] = p.cfg.Name
+		if p.cfg.Member != nil {
+			q.names.names[number] = memberKey(p.cfg.Member.Aggregate, p.cfg.Name)
+		}
+	}
+	return q, nil
+}
+
+// explain asks about a frame.
+func (q *question) explain(frame []byte) (x spec.Explanation, err error) {
+	r, found, err := q.objects.Explain(q.ifindex, frame)
 	if err != nil {
 		return x, err
 	}
 	if !found { // of an aggregate that is on no switch
 		return spec.Explanation{Verdict: spec.VerdictPunt}, nil
 	}
-	var names portNames
-	for number, p := range d.model.byNumber {
-		names.names[number] = p.cfg.Name
-		if p.cfg.Member != nil {
-			names.names[number] = memberKey(p.cfg.Member.Aggregate, p.cfg.Name)
-		}
-	}
-	return names.explanation(r), nil
+	return q.names.explanation(r), nil
 }
 
 // propose does something while the model is as if a change had been applied.
@@ -106,9 +146,13 @@ func (d *Datapath) propose(c spec.Change, do func() error) error {
 	if err != nil {
 		return errors.Join(err, d.model.revert(inverse))
 	}
+	given := d.giveBackMTUs(c)
 	d.model.settle(time.Now())
 	d.model.resolve()
 	err = do()
+	for device, mtu := range given {
+		device.MTU = mtu
+	}
 	d.model.takeBack()
 	err = errors.Join(err, d.model.revert(inverse))
 	for p, c := range clocks {
@@ -116,6 +160,25 @@ func (d *Datapath) propose(c spec.Change, do func() error) error {
 	}
 	d.model.settle(time.Now())
 	return err
+}
+
+// giveBackMTUs lets the interfaces of ports that no longer name an MTU have the
+// one that they were found with. It gives what they have.
+func (d *Datapath) giveBackMTUs(c spec.Change) map[*device]uint32 {
+	given := make(map[*device]uint32)
+	for name := range c.Ports {
+		dev := d.model.byName[name]
+		if dev == nil {
+			continue
+		}
+		found := d.model.original[dev.Index]
+		if _, named := d.model.wantMTU(dev.Index); named || found == nil || found.MTU == nil {
+			continue
+		}
+		given[dev] = dev.MTU
+		dev.MTU = *found.MTU
+	}
+	return given
 }
 
 // fill brings a shadow to what the model wants, where the change touches it.

@@ -78,7 +78,20 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: %s, want %s; steps %+v", c.name, would(x), c.want, x.Steps)
 		}
 	}
-	// Nothing of all that has happened.
+	// The MTU that an interface was found with is that of a port without one.
+	b.apply(ports(small))
+	for _, c := range []struct {
+		change *spec.Change
+		want   string
+	}{
+		{nil, "DROP TOO_BIG vlan 10 > p2 TOO_BIG"},
+		{change(ports(access("p2", "default", 10))), "FORWARD NONE vlan 10 > p2"},
+	} {
+		if x, err := b.Explain(context.Background(), "p1", long, c.change); err != nil || would(x) != c.want {
+			t.Errorf("with an MTU of 1000 and %v: %s, %v; want %s", c.change, would(x), err, c.want)
+		}
+	}
+	// Nothing of all that is explained has happened.
 	w1.Send(frame(station(2), station(1), 0, 3))
 	expect(t, w2, frame(station(2), station(1), 0, 3))
 	for port, f := range map[string][]byte{"p9": frame(station(2), station(1), 0, 2), "p1": {1, 2, 3}} {

@@ -69,16 +69,25 @@ func (e *explainer) close() error {
 	return errors.Join(errs...)
 }
 
+// LoadExplainer loads what Explain runs, where that was not done before. Of a
+// shadow another goroutine may do it, while nobody else has the shadow.
+func (o *Objects) LoadExplainer() (err error) {
+	if o.explainer == nil {
+		if o.explainer, err = o.newExplainer(); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	return nil
+}
+
 // Explain says what the program would do with a frame that comes in at an
 // interface of the calling thread's network namespace. It runs the program
 // itself on the maps as they are; nothing is counted, learned or sent. found is
 // false where the interface is no port. Only the owner may call it, and the
 // record is good until the next call.
 func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bool, err error) {
-	if o.explainer == nil {
-		if o.explainer, err = o.newExplainer(); err != nil {
-			return r, false, fmt.Errorf("explain: %w", err)
-		}
+	if err := o.LoadExplainer(); err != nil {
+		return r, false, err
 	}
 	e := o.explainer
 	for i := range o.pauses.values {
