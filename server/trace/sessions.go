@@ -64,9 +64,16 @@ type Sessions struct {
 
 // run is a session since it was configured as it is.
 type run struct {
-	session  openconfig.Session
-	status   spec.TraceStatus
-	sequence uint64 // of the last event
+	session openconfig.Session
+	status  spec.TraceStatus
+	events  *numbers // of the run whose place it took, where there was one
+}
+
+// numbers are those of a session's events. They go on over a change of the
+// session: what it saw before is told behind that, too.
+type numbers struct {
+	mu   sync.Mutex // guards last, and the order of events
+	last uint64
 }
 
 // remaining is how long the session has still to run; 0 is for ever.
@@ -188,17 +195,22 @@ func (s *Sessions) start(ctx context.Context, r *run, remaining time.Duration) e
 	return err
 }
 
-// replace makes a run that of a session; nil is none. What an earlier one is
-// still told is not heard.
+// replace makes a run that of a session; nil is none.
 func (s *Sessions) replace(id string, r *run) (was *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was = s.runs[id]
 	if r == nil {
 		delete(s.runs, id)
-	} else {
-		s.runs[id] = r
+		return was
 	}
+	if was != nil && r.events == nil {
+		r.events = was.events
+	}
+	if r.events == nil {
+		r.events = &numbers{}
+	}
+	s.runs[id] = r
 	return was
 }
 
@@ -239,31 +251,38 @@ func (s *Sessions) received(r *run, b spec.TraceBatch) {
 		s.options.Sampled(b)
 		return
 	}
-	config := s.config.Load()
-	s.mu.Lock()
-	if s.runs[r.session.ID] != r {
-		s.mu.Unlock()
+	r.events.mu.Lock()
+	defer r.events.mu.Unlock()
+	current, ended := s.note(r, &b.Status)
+	if !current {
 		return
 	}
-	first := r.sequence + 1
-	for i := range b.Events {
-		r.sequence += uint64(len(b.Events[i].Steps))
-	}
-	ended := b.Status.State != r.status.State
-	started, ends := r.status.Started, r.status.Ends
-	r.status = b.Status
-	r.status.Session, r.status.Started, r.status.Ends = r.session.TraceSession, started, ends
-	s.mu.Unlock()
-
 	var events []telemetry.Event
+	config := s.config.Load()
 	for i := range b.Events {
-		events = append(events, openconfig.TraceEvents(&r.session.TraceSession, first, &b.Events[i], config)...)
-		first += uint64(len(b.Events[i].Steps))
+		events = append(events, openconfig.TraceEvents(&r.session.TraceSession, r.events.last+1, &b.Events[i], config)...)
+		r.events.last += uint64(len(b.Events[i].Steps))
 	}
 	s.options.Told.Tell(events)
 	if ended {
 		s.publish([]string{r.session.ID})
 	}
+}
+
+// note takes how a run stands, unless another one has its place. It reports
+// whether that is of the same session, and whether the session ended.
+func (s *Sessions) note(r *run, status *spec.TraceStatus) (current, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.runs[r.session.ID]
+	if now != r {
+		return now != nil && now.events == r.events, false
+	}
+	ended = status.State != r.status.State
+	started, ends := r.status.Started, r.status.Ends
+	r.status = *status
+	r.status.Session, r.status.Started, r.status.Ends = r.session.TraceSession, started, ends
+	return true, ended
 }
 
 // publish tells how sessions stand.

@@ -190,11 +190,19 @@ func TestEventsAreNumberedAndBlamed(t *testing.T) {
 	if st := s.SessionStatus(); len(st) != 1 || st[0].Lost != 3 || st[0].Events != 2 {
 		t.Errorf("status %+v", st)
 	}
+	if err := s.Apply(t.Context(), openconfig.Sessions{"a": wanted("a")}); err != nil {
+		t.Fatal(err)
+	}
+	f.receive["a"](spec.TraceBatch{Events: []spec.TraceEvent{dropped(9, spec.DropTagMismatch)}, Status: spec.TraceStatus{State: spec.TraceRunning}})
+	receive(spec.TraceBatch{Events: []spec.TraceEvent{dropped(8, spec.DropTagMismatch)}, Status: spec.TraceStatus{State: spec.TraceStopped}})
+	if n := leaf(len(tl.events)-1, ocpath.TracesSessionsSessionEventsEventStateSequence); n != "8" || tl.state["a"] != "RUNNING" {
+		t.Errorf("after a change the last event, seen before it, has the sequence %s, the session is %s; want 8, RUNNING", n, tl.state["a"])
+	}
 	if err := s.Apply(t.Context(), openconfig.Sessions{"a": nil}); err != nil {
 		t.Fatal(err)
 	}
 	receive(spec.TraceBatch{Events: []spec.TraceEvent{dropped(9, spec.DropTagMismatch)}})
-	if len(tl.events) != 4 {
+	if len(tl.events) != 8 {
 		t.Error("a session that is gone is still heard")
 	}
 }
