@@ -491,3 +491,51 @@ func TestPacketCapture(t *testing.T) {
 		t.Errorf("at an interface that is not there: %v", err)
 	}
 }
+
+// TestTraceIsInterrupted: Ctrl-C removes the session of the command; one that is
+// killed leaves a session that ends by itself and goes with the next command.
+func TestTraceIsInterrupted(t *testing.T) {
+	s := newSite(t, "p1")
+	s.configure(element.Access("p1", 10))
+	begin := func(args ...string) *exec.Cmd {
+		c := s.sw.Command(t.Context(), os.Getenv(binaryVariable), append([]string{"trace"}, args...)...)
+		c.Env = append(os.Environ(), "SIGNALBOX_CA="+s.options().Certificate())
+		s.ok(s.sw.Start(c))
+		return c
+	}
+	status := func(want ...string) {
+		t.Helper()
+		testenv.Within(t, 2*soon, func() error {
+			leaves, err := s.Leaves(t.Context(), "/traces/sessions/session/state/status")
+			if err != nil {
+				return err
+			}
+			var got []string
+			for path, v := range leaves {
+				if strings.HasSuffix(path, "/status") {
+					got = append(got, v.GetStringVal())
+				}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				return fmt.Errorf("the sessions are %v, want %v", got, want)
+			}
+			return nil
+		})
+	}
+	c := begin()
+	status("RUNNING")
+	s.ok(c.Process.Signal(os.Interrupt))
+	s.ok(c.Wait())
+	status()
+
+	c = begin("--duration", "2s")
+	status("RUNNING")
+	s.ok(c.Process.Kill())
+	_ = c.Wait() // it was killed
+	status("EXPIRED")
+	c = begin()
+	status("RUNNING")
+	s.ok(c.Process.Signal(os.Interrupt))
+	s.ok(c.Wait())
+	status()
+}
