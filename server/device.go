@@ -34,6 +34,9 @@ type Observed interface {
 	Watch(f func(spec.Event)) (stop func())
 	// Counters reads the counters of every interface at one moment.
 	Counters(context.Context) ([]spec.InterfaceCounters, time.Time, error)
+	// LLDP tells what changes all the time of it, by interface, and the counts of
+	// all interfaces.
+	LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

@@ -36,5 +36,9 @@ func (e *element) publishHost() error {
 	remove(&b, ocpath.SystemClockState) // a zone may have no name
 	put(&b, state)
 	e.engine.Publish(b)
-	return nil
+	hostname, err := e.host.Hostname()
+	if err == nil {
+		e.lldp.named(hostname)
+	}
+	return err
 }

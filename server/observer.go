@@ -124,6 +124,9 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 	remove(b, ocpath.InterfacesInterface, name)
 	remove(b, ocpath.ComponentsComponent, openconfig.PortComponentName(name))
 	o.lacpGone(b, name)
+	if was := o.interfaces[name]; was != nil && was.LLDP != nil {
+		remove(b, ocpath.LldpInterfacesInterface, name)
+	}
 	if i == nil {
 		delete(o.interfaces, name)
 		o.rates.Forget(name)
@@ -135,13 +138,14 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 	o.memberChanged(b, name, i.Port)
 	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i),
 		openconfig.LACPInterface(i), openconfig.LACPMember(i))
+	put(b, openconfig.LLDPInterface(i)...)
 }
 
 // sameParts reports that two states of an interface are told by the same rows,
 // so that their leaves can be compared: most changes are of a leaf or two.
 func sameParts(a, b *spec.Interface) bool {
 	switch {
-	case a == nil, b == nil, a.Aggregate != nil, b.Aggregate != nil, a.Member != nil, b.Member != nil, (a.Port == nil) != (b.Port == nil):
+	case a == nil, b == nil, a.Aggregate != nil, b.Aggregate != nil, a.Member != nil, b.Member != nil, (a.Port == nil) != (b.Port == nil), a.LLDP != b.LLDP:
 		return false
 	case (openconfig.PortComponent(a) == nil) != (openconfig.PortComponent(b) == nil):
 		return false

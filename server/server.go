@@ -115,6 +115,7 @@ func (s *Server) Close() error {
 type element struct {
 	engine   *telemetry.Engine
 	observer *observer
+	lldp     *lldp
 	host     *host.Host
 	rates    *openconfig.Rates
 	load     *openconfig.Load
@@ -173,11 +174,18 @@ func (s *Server) assemble(device Device) (*element, error) {
 		rates:  openconfig.NewRates(device, s.options.Log),
 		load:   openconfig.NewLoad(h, s.options.Log),
 	}
+	if e.lldp, err = newLLDP(s.options.StateDir, s.options.Version, e.engine.Publish); err != nil {
+		e.engine.Close()
+		return nil, err
+	}
 	e.observer = newObserver(e.engine, e.rates, device, s.options.Log)
 	for _, source := range []telemetry.Source{
 		openconfig.NewCounters(device, device),
 		openconfig.NewDiscards(device),
 		openconfig.NewLACPCounters(device),
+		openconfig.NewLLDPCounters(device),
+		openconfig.NewLLDPTotals(device),
+		openconfig.NewLLDPAges(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

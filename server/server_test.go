@@ -57,6 +57,9 @@ func (*idle) Counters(context.Context) ([]spec.InterfaceCounters, time.Time, err
 	return nil, time.Now(), nil
 }
 func (*idle) FDB(context.Context, func(spec.FDBEntry) bool) error { return nil }
+func (*idle) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
+	return nil, spec.LLDPCounters{}
+}
 
 func options(t *testing.T, transport Transport) Options {
 	transport.Listen = "127.0.0.1:0"

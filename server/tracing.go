@@ -67,6 +67,7 @@ func (s *Server) configOptions(e *element, device Device) config.Options {
 func (e *element) applied(c *openconfig.Config) {
 	e.sessions.Applied(c)
 	e.sflow.Applied(c.SFlow())
+	e.lldp.applied(c.LLDP())
 }
 
 // mayCapture refuses a caller who may not read the packets that a session sees.

@@ -96,7 +96,9 @@ func serve(ctx context.Context, f *serveFlags, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	d, err := datapath.Open(ctx, datapath.Options{BPFFS: f.bpffs, SystemID: id, Log: log})
+	d, err := datapath.Open(ctx, datapath.Options{
+		BPFFS: f.bpffs, SystemID: id, SystemDescription: server.LLDPDescription(softwareVersion()), Log: log,
+	})
 	if err != nil {
 		return stopped(ctx, errors.Join(err, s.Close()))
 	}

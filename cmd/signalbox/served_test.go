@@ -160,6 +160,7 @@ func everything() []*gpb.Update {
 		element.Update("/interfaces/interface[name=p3]/switch-port/config/allow-teaming", false),
 		element.StaticEntry("red", "02:00:00:00:03:01", 20, "p3"),
 		sampling(),
+		discovery(),
 	}...)
 }
 
@@ -233,6 +234,7 @@ func TestEveryServedLeafHasAValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.learn()
+	r.neighbor()
 	optional := append(append(hardwareOnly(), inPassing()...), // and what is of a commit that waits, and of users
 		ocpath.SystemConfigurationStateUnconfirmedCommit, ocpath.SystemConfigurationStateRollbackTime,
 		ocpath.SystemConfigurationVersionsVersionStateAuthor, ocpath.SystemGrpcServersGrpcServerSubscriptionsSubscriptionStateUser)
@@ -322,7 +324,7 @@ func TestStateFollowsConfiguration(t *testing.T) {
 	}
 	compared := map[string]bool{}
 	testenv.Within(t, bound, func() error {
-		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/network-instances", "/sampling", "/traces")
+		leaves, err := r.Leaves(t.Context(), "/interfaces", "/lacp", "/lldp", "/network-instances", "/sampling", "/traces")
 		if err != nil {
 			return err
 		}
@@ -430,7 +432,7 @@ func TestGRPCServerStateIsTheListener(t *testing.T) {
 // of which the device has nothing ends in a sync, and not in an error.
 func TestWhatGeneralClientsAskForIsThere(t *testing.T) {
 	r := runElement(t, 0)
-	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/network-instances", "/packet-tests", "/qos", "/sampling", "/system", "/traces"} {
+	for _, path := range []string{"/components", "/interfaces", "/lacp", "/lacp/interfaces", "/lldp", "/network-instances", "/packet-tests", "/qos", "/sampling", "/system", "/traces"} {
 		for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_ONCE, gpb.SubscriptionList_STREAM} {
 			if err := r.syncs(path, mode); err != nil {
 				t.Errorf("%s, %s: %v", path, mode, err)

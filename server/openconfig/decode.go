@@ -29,11 +29,12 @@ type Config struct {
 	switches map[string]*spec.Switch // by name, as they were decoded
 	sessions Sessions                // of traces, by id, as they were decoded
 	sflow    *SFlow                  // nil where nothing of it is configured
+	lldp     spec.LLDP               // what holds for the whole system
 }
 
 // NewConfig is the configuration of nothing.
 func NewConfig() *Config {
-	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}, sessions: Sessions{}}
+	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}, sessions: Sessions{}, lldp: spec.LLDP{Enabled: true}}
 }
 
 // Next validates what a transaction touches, and translates it for the
@@ -43,7 +44,7 @@ func (c *Config) Next(d *oc.Device, touched Touched) (*Config, spec.Change, erro
 	touched.complete(c.device, d)
 	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches, sessions: c.sessions}
 	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
-	err := errors.Join(next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched), next.decodeSFlow(c, touched))
+	err := errors.Join(next.decodeLLDPSystem(c, touched), next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched), next.decodeSFlow(c, touched))
 	if err != nil {
 		return nil, spec.Change{}, once(err)
 	}
@@ -96,6 +97,7 @@ func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change
 	for _, config := range []*Config{before, c} {
 		config.addTeams(names, touched)
 	}
+	c.addLLDP(names, touched)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		port, err := c.decodePort(name)

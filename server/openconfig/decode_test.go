@@ -35,6 +35,10 @@ func touchAll(d *oc.Device) Touched {
 	for name := range lacpInterfaces(d) {
 		t.lacp[name] = struct{}{}
 	}
+	for name := range lldpInterfaces(d) {
+		t.lldp[name] = struct{}{}
+	}
+	t.lldp[""] = struct{}{}
 	for id := range sessions(d) {
 		t.sessions[id] = struct{}{}
 	}

@@ -15,7 +15,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	entry := interfaces(c.device)[name]
 	if entry == nil {
 		return nil, errors.Join(c.index.checkReferences(name),
-			checkNoLACP(name, lacpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"))
+			checkNoLACP(name, lacpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"),
+			checkNoLLDP(name, lldpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"))
 	}
 	config := interfaceConfig(entry)
 	port := &spec.Port{
@@ -35,6 +36,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	port.Aggregate, err = c.decodeAggregate(name, entry)
 	errs = append(errs, err)
 	port.Member, err = c.decodeMember(name, entry)
+	errs = append(errs, err)
+	port.LLDP, err = c.decodeLLDP(name, isAggregate(entry))
 	errs = append(errs, err)
 	port.Switched, err = decodeSwitchedVLAN(name, c.index.switchOf(name), entry)
 	errs = append(errs, err, decodeAllowTeaming(port.Switched, name, entry), c.checkStations(name, port.Switched))

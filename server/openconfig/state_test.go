@@ -330,6 +330,8 @@ func allRows(t *testing.T) []*Row {
 	team := fullAggregate(spec.StaticLAG)
 	team.Port.Mode = spec.Access
 	components = append(components, SFlowState(fullSFlow())...)
+	components = append(components, LLDPInterface(fullLLDP())...)
+	components = append(components, LLDPSystem(&spec.LLDP{Suppressed: spec.LLDPSystemName}, ownLLDP()))
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
 		LACPSystem(1), LACPInterface(fullAggregate(spec.LACPManaged)), LACPMember(fullMember(t)),

@@ -16,6 +16,9 @@ type Touched struct {
 	// lacp are entries of /lacp/interfaces, by aggregate; "" is what holds for
 	// all aggregates.
 	lacp map[string]struct{}
+	// lldp are entries of /lldp/interfaces, by interface; "" is what holds for
+	// all of them.
+	lldp map[string]struct{}
 	// sessions are trace sessions, by id.
 	sessions map[string]struct{}
 	// sflow has "" where anything of sFlow was touched.
@@ -31,11 +34,12 @@ type parts struct {
 
 // NewTouched is an empty set.
 func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
+	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
 }
 
 // Add notes the path of a leaf or list entry that was set or deleted, with
-// canonical keys. Above the lists only /lacp/config and /sampling/sflow/config touch anything.
+// canonical keys. Above the lists only /lacp/config, /lldp/config and
+// /sampling/sflow/config touch anything.
 func (t Touched) Add(path schema.Path) {
 	switch list := schema.NearestList(path.Node); list {
 	case ocpath.InterfacesInterface:
@@ -51,6 +55,8 @@ func (t Touched) Add(path schema.Path) {
 		t.instance(path.Keys[0]).statics[key] = struct{}{}
 	case ocpath.LacpInterfacesInterface, ocpath.LacpInterfacesInterfaceMembersMember:
 		t.lacp[path.Keys[0]] = struct{}{}
+	case ocpath.LldpInterfacesInterface:
+		t.lldp[path.Keys[0]] = struct{}{}
 	case ocpath.TracesSessionsSession:
 		t.sessions[path.Keys[0]] = struct{}{}
 	case ocpath.SamplingSflowCollectorsCollector, ocpath.SamplingSflowInterfacesInterface:
@@ -58,6 +64,9 @@ func (t Touched) Add(path schema.Path) {
 	case ocpath.Root:
 		if path.Node == ocpath.LacpConfigSystemPriority {
 			t.lacp[""] = struct{}{}
+		}
+		if lldpLeaf(path.Node) {
+			t.lldp[""] = struct{}{}
 		}
 		if path.Node >= ocpath.SamplingSflow && path.Node < ocpath.Get(ocpath.SamplingSflow).End {
 			t.sflow[""] = struct{}{}
