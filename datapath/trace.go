@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
 	"github.com/signalbox/signalbox/datapath/fastpath"
 	"github.com/signalbox/signalbox/datapath/filter"
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -37,7 +40,19 @@ func (d *Datapath) StartTrace(ctx context.Context, s spec.TraceSession, tell fun
 	if strings.TrimSpace(s.Filter) != "" {
 		t.filter = f
 	}
-	return d.do(ctx, func() error { return d.startTrace(t) })
+	d.traces.starting.Lock()
+	defer d.traces.starting.Unlock()
+	var p *tracePlan
+	if err := d.do(ctx, func() error { p, err = d.planTrace(t); return err }); err != nil {
+		return err
+	}
+	// The owner has other things to do while the kernel looks at the program.
+	program, failed := p.tracer.Load(&p.sessions)
+	err = d.do(context.WithoutCancel(ctx), func() error { return d.startTrace(t, p, program, failed) })
+	if errors.Is(err, ErrClosed) && program != nil {
+		err = errors.Join(err, program.Close())
+	}
+	return err
 }
 
 // CheckTrace refuses a session that can never be: what of it is wrong by itself,
@@ -75,38 +90,58 @@ func (d *Datapath) Traces() []spec.TraceStatus {
 	return all
 }
 
-// startTrace gives a session a place, or that of the one which has its id.
-func (d *Datapath) startTrace(t *trace) error {
-	old := d.traces.named(t.session.ID)
-	place := slices.Index(d.traces.places[:], old) // a free one where old is nil
+// tracePlan is what the program is to become when a session starts.
+type tracePlan struct {
+	tracer   *fastpath.Tracer
+	place    int
+	exchange uint64 // how often the program had been exchanged
+	sessions [spec.MaxTraces]*fastpath.TraceSession
+}
+
+// planTrace finds a place for a session, that of the one which has its id.
+// Until startTrace the tracer stays.
+func (d *Datapath) planTrace(t *trace) (*tracePlan, error) {
+	place := slices.Index(d.traces.places[:], d.traces.named(t.session.ID)) // a free one where there is none
 	if place < 0 {
-		return &spec.InvalidTrace{ID: t.session.ID, Full: true, Reason: fmt.Sprintf("there are %d sessions already", spec.MaxTraces)}
+		return nil, &spec.InvalidTrace{ID: t.session.ID, Full: true, Reason: fmt.Sprintf("there are %d sessions already", spec.MaxTraces)}
 	}
 	if _, err := d.traceConditions(t); err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.openTracer(); err != nil {
-		return err
+		return nil, err
 	}
 	t.place = place
-	if old == nil {
-		if err := d.traces.tracer.Reset(place); err != nil {
-			return errors.Join(err, d.closeIdleTracer())
+	places := d.traces.places
+	places[place] = t
+	sessions, err := d.traceSessions(&places)
+	if err != nil {
+		return nil, errors.Join(err, d.closeIdleTracer())
+	}
+	d.traces.pending = true
+	return &tracePlan{d.traces.tracer, place, d.traces.exchanges, *sessions}, nil
+}
+
+// startTrace gives a session its place, with the program that was loaded.
+func (d *Datapath) startTrace(t *trace, p *tracePlan, program *ebpf.Program, err error) error {
+	d.traces.pending = false
+	old := d.traces.named(t.session.ID)
+	if err == nil {
+		err = d.placeTrace(t, p, program)
+	}
+	if err == nil && t.session.KernelDrops {
+		if err = d.watchKernel(true); err != nil {
+			err = &spec.InvalidTrace{ID: t.session.ID, Field: "kernel-drops", Reason: err.Error()}
+			err = errors.Join(err, d.exchangeTraces(func(*[spec.MaxTraces]*trace) {}))
 		}
 	}
-	if err := d.exchangeTraces(func(all *[spec.MaxTraces]*trace) { all[place] = t }); err != nil {
-		if strings.Contains(err.Error(), "argument list too long") {
+	if err != nil {
+		if errors.Is(err, unix.E2BIG) {
 			err = &spec.InvalidTrace{ID: t.session.ID, Field: "filter", Reason: "the kernel finds the filter too long"}
 		}
 		return errors.Join(err, d.closeIdleTracer())
 	}
-	if t.session.KernelDrops {
-		if err := d.watchKernel(true); err != nil {
-			err = &spec.InvalidTrace{ID: t.session.ID, Field: "kernel-drops", Reason: err.Error()}
-			return errors.Join(err, d.exchangeTraces(func(*[spec.MaxTraces]*trace) {}), d.closeIdleTracer())
-		}
-	}
-	d.traces.put(place, t)
+	d.traces.put(p.place, t)
 	if old != nil {
 		d.traces.drain() // now nothing comes for the old one any more
 		old.end(spec.TraceStopped, "another session took its place")
@@ -116,22 +151,34 @@ func (d *Datapath) startTrace(t *trace) error {
 	return d.watchKernel(d.traces.wantKernel())
 }
 
+// placeTrace puts the program to work that was loaded for a session; or another
+// one, where sessions ended or ports changed meanwhile.
+func (d *Datapath) placeTrace(t *trace, p *tracePlan, program *ebpf.Program) error {
+	if d.traces.places[p.place] == nil {
+		if err := d.traces.tracer.Reset(p.place); err != nil {
+			return errors.Join(err, program.Close())
+		}
+	}
+	if d.traces.exchanges != p.exchange {
+		err := program.Close()
+		return errors.Join(err, d.exchangeTraces(func(all *[spec.MaxTraces]*trace) { all[p.place] = t }))
+	}
+	d.traces.exchanges++
+	t.ports = p.sessions[p.place].Ports
+	return d.traces.tracer.Use(program)
+}
+
 // exchangeTraces brings the program to what the sessions want after a change
 // of their places.
 func (d *Datapath) exchangeTraces(change func(*[spec.MaxTraces]*trace)) error {
+	d.traces.exchanges++
 	places := d.traces.places
 	change(&places)
-	var all [spec.MaxTraces]*fastpath.TraceSession
-	for i, t := range places {
-		if t == nil {
-			continue
-		}
-		var err error
-		if all[i], err = d.traceConditions(t); err != nil {
-			return err
-		}
+	all, err := d.traceSessions(&places)
+	if err != nil {
+		return err
 	}
-	if err := d.traces.tracer.Set(&all); err != nil {
+	if err := d.traces.tracer.Set(all); err != nil {
 		return err
 	}
 	for i, t := range places {
@@ -140,6 +187,21 @@ func (d *Datapath) exchangeTraces(change func(*[spec.MaxTraces]*trace)) error {
 		}
 	}
 	return nil
+}
+
+// traceSessions are the conditions of all sessions.
+func (d *Datapath) traceSessions(places *[spec.MaxTraces]*trace) (*[spec.MaxTraces]*fastpath.TraceSession, error) {
+	var all [spec.MaxTraces]*fastpath.TraceSession
+	for i, t := range places {
+		if t == nil {
+			continue
+		}
+		var err error
+		if all[i], err = d.traceConditions(t); err != nil {
+			return nil, err
+		}
+	}
+	return &all, nil
 }
 
 // traceConditions are what the program is to look for. A port that is not there
@@ -229,6 +291,7 @@ func (d *Datapath) endTraces(state spec.TraceState, reason string, over ...*trac
 			}
 		})
 	} else {
+		d.traces.exchanges++
 		err = d.traces.tracer.Stop()
 	}
 	d.traces.drain()
@@ -245,7 +308,13 @@ const tracePatience = 10 * time.Second
 // endTracing ends all sessions and waits until their receivers know. The owner
 // has ended.
 func (d *Datapath) endTracing() error {
-	err := d.endTraces(spec.TraceStopped, "the datapath ends", d.traces.running()...)
+	d.traces.starting.Lock() // who has it learns that the owner has ended
+	defer d.traces.starting.Unlock()
+	d.traces.pending = false
+	err := errors.Join(
+		d.endTraces(spec.TraceStopped, "the datapath ends", d.traces.running()...),
+		d.closeIdleTracer(),
+	)
 	patience := time.After(tracePatience)
 	for t, done := range d.traces.ended {
 		select {

@@ -22,10 +22,14 @@ const (
 
 // traces are the sessions that run, and what reads for them.
 type traces struct {
+	starting sync.Mutex // held while a session starts
+
 	// Of the owner alone.
-	tracer *fastpath.Tracer // nil while there is no session
-	ended  map[*trace]chan struct{}
-	reader *traceReader
+	tracer    *fastpath.Tracer // nil while there is no session
+	pending   bool             // a session is about to start: the tracer stays
+	exchanges uint64           // of the program
+	ended     map[*trace]chan struct{}
+	reader    *traceReader
 
 	kernelMu sync.Mutex            // guards kernel
 	kernel   *fastpath.KernelDrops // nil while no session asks for them
@@ -108,7 +112,7 @@ func (d *Datapath) openTracer() error {
 // closeIdleTracer ends what the last session left.
 func (d *Datapath) closeIdleTracer() error {
 	t := &d.traces
-	if t.tracer == nil || len(t.running()) > 0 {
+	if t.tracer == nil || t.pending || len(t.running()) > 0 {
 		return nil
 	}
 	close(t.reader.quit)

@@ -117,10 +117,21 @@ func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records, r
 // nil is none. Frames go on meanwhile by the old sessions; when it returns, all
 // is in the ring that was traced for them.
 func (t *Tracer) Set(sessions *[spec.MaxTraces]*TraceSession) error {
-	p, err := t.o.loadTraced(sessions, t.maps, build{caching: true})
+	p, err := t.Load(sessions)
 	if err != nil {
 		return err
 	}
+	return t.Use(p)
+}
+
+// Load makes the program for the sessions, which takes the kernel some time; any
+// goroutine may call it until Close. Use attaches it.
+func (t *Tracer) Load(sessions *[spec.MaxTraces]*TraceSession) (*ebpf.Program, error) {
+	return t.o.loadTraced(sessions, t.maps, build{caching: true})
+}
+
+// Use is Set with a program that Load made, and owns it.
+func (t *Tracer) Use(p *ebpf.Program) error {
 	if err := t.o.exchange(p); err != nil {
 		return errors.Join(err, p.Close())
 	}
