@@ -113,7 +113,7 @@ func (e *Engine) kept(req *gpb.GetRequest) (func(*ocpath.Node) bool, error) {
 	case gpb.GetRequest_OPERATIONAL:
 		ofKind = operational
 	default:
-		return nil, fmt.Errorf("data type %d: %w", req.GetType(), schema.ErrInvalid)
+		return nil, fmt.Errorf("data type %d: want ALL, CONFIG, STATE or OPERATIONAL: %w", req.GetType(), schema.ErrInvalid)
 	}
 	return func(n *ocpath.Node) bool { return ofKind(n) && ofModels(n) }, nil
 }
@@ -160,8 +160,11 @@ func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gp
 	} else {
 		g.leaves(root, leaves, within)
 	}
-	if g.tooLarge(0) {
-		return fmt.Errorf("more than %d octets: %w", g.e.opts.GetBytes, ErrTooLarge)
+	if err := g.rows(ctx, leaves); err != nil {
+		return err
+	}
+	if err := g.fits(0); err != nil {
+		return err
 	}
 	if g.frame.Empty() {
 		text, err := schema.FormatProto(req.GetPrefix(), path)
@@ -188,15 +191,20 @@ func (g *getter) overlay(ctx context.Context, leaves schema.Pattern) (*entry, er
 	var t *tx
 	var failed error
 	g.e.each(leaves, func(src *source, own schema.Pattern) {
-		if failed != nil {
+		if failed != nil || g.apart(src) {
 			return
 		}
 		if t == nil {
 			t = g.e.shapes.begin(g.snap, g.at.UnixNano())
 		}
 		rows := rowWriter{tx: t, src: src, json: g.enc == schema.JSON || g.enc == schema.JSONIETF}
+		texts := g.textWriter(t, src, own)
 		var at time.Time
 		at, failed = src.Read(ctx, own.Keys(src.list), func(keys []string, values []schema.Value) error {
+			if texts.takes(keys) {
+				texts.put(keys, values)
+				return g.fits(texts.size)
+			}
 			rows.put(own, keys, values)
 			return nil
 		})

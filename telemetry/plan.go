@@ -153,7 +153,7 @@ func (e *Engine) patterns(ctx context.Context, req *gpb.SubscribeRequest, limit 
 func (e *Engine) manner(mode gpb.SubscriptionList_Mode, sub *gpb.Subscription) (manner, error) {
 	if mode != gpb.SubscriptionList_STREAM {
 		if _, known := gpb.SubscriptionList_Mode_name[int32(mode)]; !known {
-			return manner{}, fmt.Errorf("subscription list mode %d: %w", mode, schema.ErrInvalid)
+			return manner{}, fmt.Errorf("subscription list mode %d: want STREAM, ONCE or POLL: %w", mode, schema.ErrInvalid)
 		}
 		return manner{}, nil
 	}
@@ -168,7 +168,7 @@ func (e *Engine) manner(mode gpb.SubscriptionList_Mode, sub *gpb.Subscription) (
 		return m, nil
 	case gpb.SubscriptionMode_SAMPLE, gpb.SubscriptionMode_TARGET_DEFINED:
 	default:
-		return manner{}, fmt.Errorf("subscription mode %d: %w", m.mode, schema.ErrInvalid)
+		return manner{}, fmt.Errorf("subscription mode %d: want TARGET_DEFINED, ON_CHANGE or SAMPLE: %w", m.mode, schema.ErrInvalid)
 	}
 	if m.interval, err = e.interval("sample_interval", sub.GetSampleInterval()); err != nil {
 		return manner{}, err
@@ -185,7 +185,7 @@ func (e *Engine) manner(mode gpb.SubscriptionList_Mode, sub *gpb.Subscription) (
 // interval checks an interval in nanoseconds; 0 is none.
 func (e *Engine) interval(name string, nanoseconds uint64) (time.Duration, error) {
 	if nanoseconds > math.MaxInt64 {
-		return 0, fmt.Errorf("%s of %d ns: %w", name, nanoseconds, schema.ErrInvalid)
+		return 0, fmt.Errorf("%s of %d ns: the longest that is served is %v: %w", name, nanoseconds, time.Duration(math.MaxInt64), schema.ErrInvalid)
 	}
 	d := time.Duration(nanoseconds)
 	if d != 0 && d < e.opts.MinInterval {
@@ -216,7 +216,7 @@ func models(use []*gpb.ModelData) (func(*ocpath.Node) bool, error) {
 	wanted := map[string]bool{}
 	for _, m := range use {
 		if !served[m.GetName()] {
-			return nil, fmt.Errorf("use_models: model %q is not served: %w", m.GetName(), schema.ErrInvalid)
+			return nil, fmt.Errorf("use_models: model %q is not served; Capabilities names those that are: %w", m.GetName(), schema.ErrInvalid)
 		}
 		wanted[m.GetName()] = true
 	}

@@ -88,7 +88,9 @@ func Status(err error) *status.Status {
 			break
 		}
 	}
-	st := status.New(code, clip(err.Error(), maxMessage))
+	// The code says already that a request is invalid.
+	text := strings.TrimSuffix(err.Error(), ": "+schema.ErrInvalid.Error())
+	st := status.New(code, clip(text, maxMessage))
 	found := violations(err)
 	if len(found) == 0 {
 		return st

@@ -165,3 +165,14 @@ func TestCutPath(t *testing.T) {
 		}
 	}
 }
+
+// What a client reads is a reason, without the name of its kind behind it.
+func TestG16_TextsEndWithTheRemedy(t *testing.T) {
+	got := Status(fmt.Errorf("data type 7: want ALL or CONFIG: %w", schema.ErrInvalid))
+	if want := "data type 7: want ALL or CONFIG"; got.Code() != codes.InvalidArgument || got.Message() != want {
+		t.Errorf("got %v %q, want %q", got.Code(), got.Message(), want)
+	}
+	if got := Status(schema.ErrInvalid).Message(); got == "" {
+		t.Error("no text is left")
+	}
+}
