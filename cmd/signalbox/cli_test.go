@@ -93,6 +93,11 @@ func TestErrorsNameTheRemedy(t *testing.T) {
 		{"wrong type", []string{"get", "--type", "some", "/"}, "operational"},
 		{"wrong mode", []string{"watch", "--mode", "never", "/"}, "on-change"},
 		{"wrong path", []string{"get", "/interfaces/interface[name"}, "[key=value]"},
+		{"too short a trace", []string{"trace", "--duration", "1ms"}, "1s to 24h"},
+		{"a capture into nothing", []string{"capture", "arp"}, "write"},
+		{"no frame", []string{"explain", "p1", "--frame", "zz"}, "hexadecimal"},
+		{"a frame twice", []string{"explain", "p1", "--frame", "00", "--tcp", "80"}, "frame"},
+		{"a change that is none", []string{"explain", "p1", "--set", "/interfaces"}, "PATH=VALUE"},
 		{"no such file", []string{"status", "--ca", "/nonexistent/ca.pem"}, "--ca"},
 	}
 	for _, tt := range tests {

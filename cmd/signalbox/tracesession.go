@@ -106,7 +106,11 @@ type tally struct {
 
 // String is the tally on one line.
 func (t tally) String() string {
-	text := fmt.Sprintf("%d packets of %d that match", t.shown, max(t.matched, uint64(t.shown)))
+	packets := "packets"
+	if t.shown == 1 {
+		packets = "packet"
+	}
+	text := fmt.Sprintf("%d %s of %d that match", t.shown, packets, max(t.matched, uint64(t.shown)))
 	for _, part := range []struct {
 		n    uint64
 		what string

@@ -144,6 +144,9 @@ func TestParseHex(t *testing.T) {
 			t.Errorf("%q: %x, %v", text, got, err)
 		}
 	}
+	if got := Summary(octets(t, "020000000001"+"020000000003"+"0800"+strings.Repeat("00", 46))); got != "02:00:00:00:00:03 > 02:00:00:00:00:01 type 0x0800" {
+		t.Errorf("a packet that is no IP: %q", got)
+	}
 	for _, text := range []string{"0", "zz", strings.Repeat("00", MaxFrame+1)} {
 		if _, err := ParseHex(text); err == nil {
 			t.Errorf("%.20q: no error", text)
@@ -211,7 +214,7 @@ FLOOD to 2 ports`
 	}
 	drop := &Answer{Interface: "port1", Verdict: "DROP", Reason: "TAG_MISMATCH", ConfigPath: "/a/b", Detail: "why",
 		Steps: []Step{{Stage: "VLAN", Verdict: "DROP", Reason: "TAG_MISMATCH", Detail: "why"}}}
-	if got := Picture(drop, octets(t, arp), Styles{}); !strings.Contains(got, "├─ VLAN     ✗ TAG_MISMATCH  why\n  ✗\nDROP TAG_MISMATCH\n  because of /a/b\n  why") {
+	if got := Picture(drop, octets(t, arp), Styles{}); !strings.Contains(got, "├─ VLAN     ✗ TAG_MISMATCH  why\n  ✗\nDROP TAG_MISMATCH\n  because of /a/b") {
 		t.Errorf("got\n%s", got)
 	}
 }

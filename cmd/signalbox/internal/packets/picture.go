@@ -65,7 +65,7 @@ func Picture(a *Answer, octets []byte, s Styles) string {
 	if a.ConfigPath != "" {
 		lines = append(lines, "  because of "+s.Path.Render(a.ConfigPath))
 	}
-	if a.Detail != "" {
+	if a.ConfigPath == "" && a.Detail != "" {
 		lines = append(lines, "  "+a.Detail)
 	}
 	return strings.Join(lines, "\n")

@@ -58,13 +58,13 @@ func above(packet gopacket.Packet, ether *layers.Ethernet) string {
 	if arp, ok := packet.Layer(layers.LayerTypeARP).(*layers.ARP); ok {
 		return arpText(arp)
 	}
-	if ip, ok := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4); ok {
+	if ip, ok := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4); ok && len(ip.DstIP) == net.IPv4len {
 		if ports == "" {
 			ports = strings.ToLower(ip.Protocol.String())
 		}
 		return fmt.Sprintf("%s > %s %s", ip.SrcIP, ip.DstIP, ports)
 	}
-	if ip, ok := packet.Layer(layers.LayerTypeIPv6).(*layers.IPv6); ok {
+	if ip, ok := packet.Layer(layers.LayerTypeIPv6).(*layers.IPv6); ok && len(ip.DstIP) == net.IPv6len {
 		if ports == "" {
 			ports = strings.ToLower(ip.NextHeader.String())
 		}
