@@ -90,11 +90,28 @@ func (c *Config) decodeSFlow(before *Config, touched Touched) error {
 		return nil
 	}
 	wanted, err := decodeSFlow(c.device.GetSampling().GetSflow())
+	if err == nil {
+		err = c.checkSampled(wanted)
+	}
 	if err != nil {
 		return err
 	}
 	c.sflow = wanted
 	return c.setSFlowSessions(before)
+}
+
+// checkSampled wants the interfaces that sFlow names to be configured.
+func (c *Config) checkSampled(s *SFlow) error {
+	if s == nil {
+		return nil
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(s.Interfaces)) {
+		if interfaces(c.device)[name] == nil {
+			errs = append(errs, invalid(at(ocpath.SamplingSflowInterfacesInterfaceConfigName, name), "there is no such interface in /interfaces: configure it there, or take it out here"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func decodeSFlow(s *oc.OpenconfigSampling_Sampling_Sflow) (*SFlow, error) {

@@ -100,6 +100,10 @@ func TestSFlowRefuses(t *testing.T) {
 		{"rate", sampling(`"ingress-sampling-rate":4000000000`, ""), "/sampling/sflow/config/ingress-sampling-rate", "at most"},
 		{"rate of an interface", sampling("", listed(`"ingress-sampling-rate":4000000000`)), "/sampling/sflow/interfaces/interface[name=p1]/config/ingress-sampling-rate", "at most"},
 		{
+			"no such interface", sampling(enabled, strings.ReplaceAll(listed(`"enabled":false`), "p1", "p9")),
+			"/sampling/sflow/interfaces/interface[name=p9]/config/name", "no such interface",
+		},
+		{
 			"datagram", sampling(enabled, strings.Replace(collectors, `"port":6343}}`, `"port":6343,"max-datagram-size":100}}`, 1)),
 			"/sampling/sflow/collectors/collector[address=192.0.2.9][port=6343]/config/max-datagram-size", "want 200",
 		},

@@ -127,6 +127,10 @@ func sample(n *ocpath.Node) string {
 		return n.Values[0].Name
 	case n.Name == "mac-address", n.Name == "system-id-mac":
 		return "02:00:00:00:00:01"
+	case n.Name == "address", n.Name == "source-address", n.Name == "agent-id-ipv4":
+		return "192.0.2.1"
+	case n.Name == "agent-id-ipv6":
+		return "2001:db8::1"
 	case n.Type == ocpath.Bool:
 		return "true"
 	case n.Type == ocpath.Union:
@@ -134,7 +138,7 @@ func sample(n *ocpath.Node) string {
 	case n.Type == ocpath.String:
 		return `a/b[c]=d "é`
 	}
-	if n.Name == "flowlet-gap" {
+	if n.Name == "flowlet-gap" || n.Name == "polling-interval" {
 		return "100"
 	}
 	return "7"
