@@ -132,6 +132,8 @@ type source struct {
 	top    ocpath.ID // the nearest node above all leaves
 	keys   []bool    // which leaves are keys of the list
 	rows   bool      // it makes entries of the list: some are
+	sole   bool      // it alone does: as shapes.sole has it
+	order  []int     // leaves by ID
 	events bool
 	// huge says that it had too many rows to be held, when it was read last.
 	huge atomic.Bool
@@ -185,7 +187,12 @@ func (e *Engine) Add(s Source, manners ...Manner) {
 		src.keys = append(src.keys, e.shapes[id].isKey)
 		src.rows = src.rows || e.shapes[id].isKey
 	}
-	src.top = above(src.leaves)
+	src.top, src.sole = above(src.leaves), e.shapes.sole(src)
+	src.order = make([]int, len(src.leaves))
+	for i := range src.order {
+		src.order[i] = i
+	}
+	slices.SortFunc(src.order, func(a, b int) int { return int(src.leaves[a]) - int(src.leaves[b]) })
 	e.sources = append(e.sources, src)
 }
 

@@ -83,6 +83,9 @@ type getter struct {
 	at   time.Time // when the answer was true
 	kind gpb.GetRequest_DataType
 	keep func(*ocpath.Node) bool
+	// texts is how many octets the rows take that are JSON already, with
+	// something for what stands around them.
+	texts int
 	// limit is what the reader may see.
 	limit *schema.Limit
 	// frame is the Notification that is made now, answer those before it: it is
@@ -146,6 +149,7 @@ func (g *getter) notification(ctx context.Context, req *gpb.GetRequest, path *gp
 		return err
 	}
 	leaves := p.Depth(depth(req.GetExtension())).Only(g.keep).Within(g.limit)
+	g.texts = 0
 	root, err := g.overlay(ctx, leaves)
 	if err != nil {
 		return err
@@ -208,6 +212,7 @@ func (g *getter) overlay(ctx context.Context, leaves schema.Pattern) (*entry, er
 			rows.put(own, keys, values)
 			return nil
 		})
+		g.texts += texts.size + texts.size/8
 		if at.Before(g.at) {
 			g.at = at
 		}
@@ -337,7 +342,7 @@ func (s shapes) configured(e *entry) bool {
 
 // values adds an Update for each node that was asked for, with all below it.
 func (g *getter) values(root *entry, p schema.Pattern, within container) {
-	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG, full: g.tooLarge}
+	w := jsonWriter{shapes: g.e.shapes, enc: g.enc, keep: p, config: g.kind == gpb.GetRequest_CONFIG, full: g.tooLarge, buf: make([]byte, 0, g.texts)}
 	asked(root, p, func(e *entry, node ocpath.ID) {
 		if g.tooLarge(0) {
 			return

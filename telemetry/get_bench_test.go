@@ -18,7 +18,7 @@ func (drops) Leaves() []ocpath.ID {
 	return []ocpath.ID{
 		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardDirection, ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardReason,
 		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateDirection, ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStatePkts,
-		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateReason,
+		ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateReason, ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateSflowCode,
 	}
 }
 
@@ -32,7 +32,7 @@ func (d drops) Read(_ context.Context, _ []string, emit func([]string, []schema.
 		for n := range d.rows {
 			direction, reason := directions[n%2].Name, reasons[n/2%len(reasons)].Name
 			err := emit([]string{name, direction, reason}, []schema.Value{
-				schema.EnumValue(direction), schema.EnumValue(reason), schema.EnumValue(direction), schema.UintValue(0), schema.EnumValue(reason),
+				schema.EnumValue(direction), schema.EnumValue(reason), schema.EnumValue(direction), schema.UintValue(0), schema.EnumValue(reason), schema.UintValue(uint64(n)),
 			})
 			if err != nil {
 				return time.Time{}, err

@@ -70,10 +70,16 @@ func (w *jsonWriter) node(e *entry, node ocpath.ID) []byte {
 // more than keys. top says that the object is the outermost: RFC 7951 (4)
 // qualifies its members' names.
 func (w *jsonWriter) object(e *entry, node ocpath.ID, top bool) (some bool) {
-	w.buf = append(w.buf, '{')
-	n := ocpath.Get(node)
 	li, _ := slices.BinarySearchFunc(e.leaves, node+1, compareLeaf)
 	si, _ := slices.BinarySearchFunc(e.lists, node+1, compareSublist)
+	return w.objectFrom(e, node, top, li, si)
+}
+
+// objectFrom is object where the first leaf and the first list below the node
+// are known.
+func (w *jsonWriter) objectFrom(e *entry, node ocpath.ID, top bool, li, si int) (some bool) {
+	w.buf = append(w.buf, '{')
+	n := ocpath.Get(node)
 	child := node + 1
 	for {
 		next := n.End
@@ -89,7 +95,7 @@ func (w *jsonWriter) object(e *entry, node ocpath.ID, top bool) (some bool) {
 		for ocpath.Get(child).End <= next {
 			child = ocpath.Get(child).End
 		}
-		some = w.member(e, n, ocpath.Get(child), top) || some
+		some = w.member(e, n, ocpath.Get(child), top, li, si) || some
 		child = ocpath.Get(child).End
 		for li < len(e.leaves) && e.leaves[li].id < child {
 			li++
@@ -102,8 +108,9 @@ func (w *jsonWriter) object(e *entry, node ocpath.ID, top bool) (some bool) {
 	return some
 }
 
-// member appends one member of an object, or nothing where it has no value.
-func (w *jsonWriter) member(e *entry, parent, n *ocpath.Node, top bool) (some bool) {
+// member appends one member of an object, or nothing where it has no value. li
+// and si are the first leaf and the first list at or below it.
+func (w *jsonWriter) member(e *entry, parent, n *ocpath.Node, top bool, li, si int) (some bool) {
 	start := len(w.buf)
 	if w.buf[start-1] != '{' {
 		w.buf = append(w.buf, ',')
@@ -112,15 +119,14 @@ func (w *jsonWriter) member(e *entry, parent, n *ocpath.Node, top bool) (some bo
 	isKey := false
 	switch n.Kind {
 	case ocpath.Container:
-		some = w.object(e, n.ID, false)
+		some = w.objectFrom(e, n.ID, false, li, si)
 	case ocpath.List:
-		some = w.array(e, n)
+		some = w.array(&e.lists[si], n)
 	default:
 		isKey = w.shapes[n.ID].isKey
 		kept := w.keep.Match(n.ID, e.id.keys)
 		if kept || isKey {
-			l, _ := e.leaf(n.ID)
-			w.buf = l.value.AppendJSON(w.buf, n, w.enc)
+			w.buf = e.leaves[li].value.AppendJSON(w.buf, n, w.enc)
 		}
 		some = kept && !(isKey && w.config)
 	}
@@ -141,10 +147,9 @@ func (w *jsonWriter) name(parent, n *ocpath.Node, top bool) {
 }
 
 // array appends the entries of a list.
-func (w *jsonWriter) array(e *entry, n *ocpath.Node) (some bool) {
-	l, ok := e.list(n.ID)
-	if !ok {
-		return false
+func (w *jsonWriter) array(l *sublist, n *ocpath.Node) (some bool) {
+	if l.texts != nil {
+		return w.texts(l.texts)
 	}
 	w.buf = append(w.buf, '[')
 	l.entries.Scan(func(_ string, child *entry) bool {
@@ -161,4 +166,17 @@ func (w *jsonWriter) array(e *entry, n *ocpath.Node) (some bool) {
 	})
 	w.buf = append(w.buf, ']')
 	return some
+}
+
+// texts appends the entries of a list that are JSON already.
+func (w *jsonWriter) texts(t *texts) (some bool) {
+	w.buf = append(w.buf, '[')
+	for i, one := range t.inOrder() {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = append(w.buf, one.json...)
+	}
+	w.buf = append(w.buf, ']')
+	return len(t.all) > 0
 }

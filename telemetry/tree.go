@@ -31,6 +31,7 @@ type sublist struct {
 	id      ocpath.ID
 	gen     uint64 // the transaction that may modify entries
 	entries *btree.Map[string, *entry]
+	texts   *texts // in an answer: entries that are JSON already, in place of entries
 }
 
 // snapshot is the tree after a transaction.

@@ -81,7 +81,7 @@ func (t *tx) child(e *entry, list ocpath.ID, own []string) *entry {
 func (t *tx) list(e *entry, list ocpath.ID) *sublist {
 	i, ok := slices.BinarySearchFunc(e.lists, list, compareSublist)
 	if !ok {
-		e.lists = slices.Insert(e.lists, i, sublist{list, t.seq, new(btree.Map[string, *entry])})
+		e.lists = slices.Insert(e.lists, i, sublist{id: list, gen: t.seq, entries: new(btree.Map[string, *entry])})
 	}
 	l := &e.lists[i]
 	if l.gen != t.seq {

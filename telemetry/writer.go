@@ -105,15 +105,15 @@ func (w *writer) flush() error {
 func (w *writer) rows(ctx context.Context, src *source, p schema.Pattern, published func(list ocpath.ID, keys []string) bool) error {
 	held := []wire.Frame{w.frame()}
 	streaming := false
-	ids := idents{root: &ident{list: ocpath.Root}}
+	paths := newRowPaths(src.list)
 	at, err := src.Read(ctx, p.Keys(src.list), func(keys []string, values []schema.Value) error {
-		id := ids.row(src.list, keys)
-		known := src.rows && published(src.list, keys)
+		path := paths.of(keys)
+		known := src.rows && !src.sole && published(src.list, keys)
 		for i, leaf := range src.leaves {
 			if !values[i].Valid() || !p.Match(leaf, keys) || known && src.keys[i] {
 				continue
 			}
-			w.leaf(&held[len(held)-1], id, ocpath.Get(leaf), values[i])
+			w.cell(&held[len(held)-1], path, ocpath.Get(leaf), values[i])
 		}
 		if !held[len(held)-1].Full() {
 			return nil

@@ -1,7 +1,9 @@
 package openconfig
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -42,28 +44,57 @@ func (d *Discards) Read(ctx context.Context, keys []string, emit func([]string, 
 	if err != nil {
 		return time.Time{}, err
 	}
+	rows := discardRows(keys)
 	for n := range all {
-		if all[n].Port == nil || !matches(keys, all[n].Name) {
+		if all[n].Port == nil || len(keys) > 0 && !matches(keys[:1], all[n].Name) {
 			continue
 		}
-		if err := emitDiscards(&all[n], keys, emit); err != nil {
+		if err := emitDiscards(&all[n], rows, emit); err != nil {
 			return at, err
 		}
 	}
 	return at, nil
 }
 
-func emitDiscards(c *spec.InterfaceCounters, keys []string, emit func([]string, []schema.Value) error) error {
+// discardRow is a row as each port has it.
+type discardRow struct {
+	reason          spec.DropReason
+	direction, name string
+	values          []schema.Value // the last is the count
+}
+
+// discardRows are the rows of a port that match, in the order of their keys, so
+// that nobody sorts those of each port.
+func discardRows(keys []string) []discardRow {
+	var rows []discardRow
 	for reason := spec.DropNone + 1; reason < spec.NumDropReasons; reason++ {
-		name, pkts := "INGRESS", c.Port.In.Drops[reason]
+		direction := "INGRESS"
 		if reason.Egress() {
-			name, pkts = "EGRESS", c.Port.Out.Drops[reason]
+			direction = "EGRESS"
 		}
-		if !matches(keys, c.Name, name, reason.String()) {
+		if len(keys) == 3 && !matches(keys[1:], direction, reason.String()) {
 			continue
 		}
-		values := append(discardValues(name, reason), schema.UintValue(pkts))
-		if err := emit([]string{c.Name, name, reason.String()}, values); err != nil {
+		values := append(discardValues(direction, reason), schema.Value{})
+		rows = append(rows, discardRow{reason, direction, reason.String(), values})
+	}
+	slices.SortFunc(rows, func(a, b discardRow) int {
+		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.name, b.name))
+	})
+	return rows
+}
+
+// emitDiscards hands out the rows of a port; their last values are used again.
+func emitDiscards(c *spec.InterfaceCounters, rows []discardRow, emit func([]string, []schema.Value) error) error {
+	keys := []string{c.Name, "", ""}
+	for _, r := range rows {
+		pkts := c.Port.In.Drops[r.reason]
+		if r.reason.Egress() {
+			pkts = c.Port.Out.Drops[r.reason]
+		}
+		keys[1], keys[2] = r.direction, r.name
+		r.values[len(r.values)-1] = schema.UintValue(pkts)
+		if err := emit(keys, r.values); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -8,6 +10,10 @@ import (
 // last: two tags, two lengths of up to five octets, a timestamp of up to ten
 // octets with its tag.
 const room = 2*6 + 11
+
+// growth is the size from which on a frame doubles where it has no room, in
+// octets.
+const growth = 128 << 10
 
 // Frame builds one SubscribeResponse that carries a Notification. Fields of
 // the Notification are appended first, the head is put in front of them by
@@ -73,6 +79,9 @@ func (f *Frame) Buffer() []byte {
 		}
 		f.buf = make([]byte, room, size)
 		f.buf = append(f.buf, f.Prefix...)
+	}
+	if len(f.buf) > growth && cap(f.buf)-len(f.buf) < growth/64 {
+		f.buf = slices.Grow(f.buf, len(f.buf)) // append would copy it four times as often
 	}
 	return f.buf
 }
