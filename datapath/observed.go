@@ -85,7 +85,16 @@ func (m *model) realOper(name string, p *port) (spec.OperStatus, bool) {
 	if d == nil {
 		return spec.OperNotPresent, false
 	}
-	return d.Oper(), d.AdminUp()
+	return m.oper(d, p), d.AdminUp()
+}
+
+// oper is the status of an interface: the kernel's, but for a member whose
+// carrier was seen to be gone, which the kernel tells up to a second later.
+func (m *model) oper(d *device, p *port) spec.OperStatus {
+	if real := d.Oper(); real != spec.OperUp || p == nil || p.cfg.Member == nil || !m.silent[d.Index] {
+		return real
+	}
+	return spec.OperDown
 }
 
 // told is the status that is told of an interface that exists.
@@ -123,7 +132,7 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 	if d.Loopback() {
 		i.LinkKind = "loopback"
 	}
-	i.AdminUp, i.Oper = d.AdminUp(), told(d.Oper(), p)
+	i.AdminUp, i.Oper = d.AdminUp(), told(m.oper(d, p), p)
 	i.MTU, i.MAC, i.PermanentMAC = d.MTU, d.MAC, d.PermanentMAC
 	i.SpeedMegabits, i.FullDuplex = d.speed, d.fullDuplex
 	i.CarrierTransitions = d.CarrierChanges

@@ -177,8 +177,13 @@ func TestTeamFailover(t *testing.T) {
 			b.far.SetUp(t, "m2", false)
 			b.active("m1")
 			lab.Wait(t, "m2 is told lost", func() bool {
-				m := b.member("m2")
-				return m.Reason == spec.MemberNoCarrier && m.Role == spec.MemberDown && !m.Collecting
+				i := b.State().Interfaces["m2"]
+				m := i.Member
+				lost := m.Reason == spec.MemberNoCarrier && m.Role == spec.MemberDown && !m.Collecting
+				if lost && i.Oper != spec.OperDown {
+					t.Errorf("m2 is told lost with status %v, want %v", i.Oper, spec.OperDown)
+				}
+				return lost
 			})
 			if a := b.lag(); a.Failovers != 1 || a.LastReason != spec.MemberNoCarrier || a.LastFailover <= 0 {
 				t.Errorf("aggregate %+v, want one failover with its duration", a)
