@@ -235,8 +235,18 @@ func TestTraceTellsKernelDrops(t *testing.T) {
 	b.blackhole("p2")
 	w1.Send(frame(broadcast, station(1), 0, 1))
 	lab.Wait(t, "the kernel's drop", func() bool { events, _ := l.all(); return len(events) > 0 })
+	e := spec.TraceEvent{Time: time.Unix(100, 0), Out: "p2"}
+	bounded := newTrace(spec.TraceSession{ID: "bounded", EventsPerSecond: 2, KernelDrops: true}, nil)
+	for i, want := range []bool{true, true, false, false} {
+		if got := bounded.allowKernel(e.Time.Unix()); got != want {
+			t.Errorf("drop %d in a second of a session of 2: told %t", i, got)
+		}
+	}
+	if !bounded.allowKernel(101) || bounded.status().Limited != 2 {
+		t.Errorf("the second after: %+v; want it told and 2 held back", bounded.status())
+	}
 	events := b.stop(l, "kernel")
-	e := events[0]
+	e = events[0]
 	if len(events) != 1 || e.Kernel == "" || e.Out != "p2" || e.Verdict != spec.VerdictDrop || e.Steps[0].Stage != spec.StageKernel {
 		t.Errorf("events %+v; want one of the kernel at p2", events)
 	}

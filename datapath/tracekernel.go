@@ -90,5 +90,20 @@ func (t *trace) fitsKernel(e *spec.TraceEvent, drop fastpath.KernelDrop) bool {
 	if drop.Tag != 0 {
 		tag = 1<<16 | drop.Tag&0xffff
 	}
-	return t.filter == nil || t.filter.Match(drop.Frame(), tag)
+	return (t.filter == nil || t.filter.Match(drop.Frame(), tag)) && t.allowKernel(e.Time.Unix())
+}
+
+// allowKernel keeps to the session's bound of events for those of the kernel.
+func (t *trace) allowKernel(second int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if second != t.kernelSecond {
+		t.kernelSecond, t.kernelTold = second, 0
+	}
+	if limit := t.session.EventsPerSecond; limit > 0 && t.kernelTold >= limit {
+		t.kernelLimited++
+		return false
+	}
+	t.kernelTold++
+	return true
 }

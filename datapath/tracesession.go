@@ -37,6 +37,10 @@ type trace struct {
 	slow   uint64 // events for which it had no room
 	state  spec.TraceState
 	reason string
+
+	kernelSecond  int64  // the second that kernelTold is of
+	kernelTold    uint32 // drops of the kernel that were told in it
+	kernelLimited uint64 // and that the session's bound held back
 }
 
 func newTrace(s spec.TraceSession, tell func(spec.TraceBatch)) *trace {
@@ -132,6 +136,7 @@ func (t *trace) status() spec.TraceStatus {
 func (t *trace) statusLocked() spec.TraceStatus {
 	return spec.TraceStatus{
 		Session: t.session, State: t.state, Reason: t.reason, Started: t.started, Ends: t.ends,
-		Matched: max(t.counts.Matched, t.told+t.slow), Events: t.told, Limited: t.counts.Limited, Lost: t.counts.Lost + t.slow,
+		Matched: max(t.counts.Matched, t.told+t.slow), Events: t.told,
+		Limited: t.counts.Limited + t.kernelLimited, Lost: t.counts.Lost + t.slow,
 	}
 }
