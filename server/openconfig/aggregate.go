@@ -28,7 +28,7 @@ func aggregateOf(entry *interfaceEntry) string {
 func (c *Config) decodeAggregate(name string, entry *interfaceEntry) (*spec.Aggregate, error) {
 	lacp := lacpInterfaces(c.device)[name]
 	if !isAggregate(entry) {
-		return nil, errors.Join(checkNoAggregate(name, entry), checkNoLACP(name, lacp, "interface "+name+" is no aggregate"))
+		return nil, errors.Join(checkNoAggregate(name, entry), checkNoLACP(name, lacp, "interface "+name+" is no aggregate: set its type to ieee8023adLag"))
 	}
 	errs := []error{checkAggregateEthernet(name, entry)}
 	mode, err := decodeLAGType(name, entry)
@@ -169,6 +169,11 @@ func (c *Config) checkMemberIsNoPort(name, aggregate string, entry *interfaceEnt
 	if entry.GetEthernet().GetSwitchedVlan().GetConfig() != nil {
 		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfig, name),
 			"a member of an aggregate is no switch port itself: use %s", at(ocpath.InterfacesInterfaceAggregationSwitchedVlanConfig, aggregate)))
+	}
+	own := interfaceConfig(entry).Mtu
+	if all := interfaceConfig(interfaces(c.device)[aggregate]).Mtu; own != nil && all != nil && *own != *all {
+		errs = append(errs, invalid(at(ocpath.InterfacesInterfaceConfigMtu, name),
+			"%d: aggregate %s has %d for all of its members: remove this leaf, or that one", *own, aggregate, *all))
 	}
 	if list := c.index.listings(name); len(list) > 0 {
 		errs = append(errs, invalid(at(ocpath.NetworkInstancesNetworkInstanceInterfacesInterfaceConfigInterface, list[0].instance, list[0].id),
