@@ -272,11 +272,8 @@ func TestTraceRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not kept") {
 		t.Errorf("Get of events: %v, want it said that they are not kept", err)
 	}
-	crosses1(s)
+	s.leaf("/interfaces/interface[name=p1]/switch-port/state/forwarding", "true") // nobody else is affected
 }
-
-// crosses1 wants the element to go on: its port still answers.
-func crosses1(s *site) { s.leaf("/interfaces/interface[name=p1]/switch-port/state/forwarding", "true") }
 
 // TestTraceStalledSubscriber: who does not read misses events, which are
 // counted; another subscriber of the same session gets all of them.
