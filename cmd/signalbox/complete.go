@@ -13,13 +13,9 @@ func completePath(_ *cobra.Command, _ []string, typed string) ([]string, cobra.S
 	if i := lastSlash(last); i >= 0 {
 		parent, last = last[:i], last[i+1:]
 	}
-	id := ocpath.Root
-	for _, name := range elementNames(parent) {
-		child, ok := ocpath.Child(id, name)
-		if !ok {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		id = child
+	id, ok := nodeAt(parent)
+	if !ok {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	before := "/"
 	if parent != "" {
@@ -32,6 +28,41 @@ func completePath(_ *cobra.Command, _ []string, typed string) ([]string, cobra.S
 		}
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// completePathAndValue completes a path, and behind it the values of a leaf that
+// has names for them.
+func completePathAndValue(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return completePath(cmd, args, typed)
+	}
+	var found []string
+	if id, ok := nodeAt(strings.TrimPrefix(args[0], "/")); ok && len(args) == 1 {
+		names := valueNames(id)
+		if ocpath.Get(id).Type == ocpath.Bool {
+			names = []string{"false", "true"}
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, typed) {
+				found = append(found, name)
+			}
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// nodeAt is the node of the model at a path without its leading slash; false
+// where there is none.
+func nodeAt(path string) (ocpath.ID, bool) {
+	id := ocpath.Root
+	for _, name := range elementNames(path) {
+		child, ok := ocpath.Child(id, name)
+		if !ok {
+			return id, false
+		}
+		id = child
+	}
+	return id, true
 }
 
 // elementNames are the names in a path, without keys.

@@ -41,7 +41,7 @@ comes in time.`,
   signalbox set --replace /=@config.json
   signalbox set --file changes.txt --commit night --rollback-after 5m`,
 		Args:              cobra.MatchAll(cobra.MaximumNArgs(2), pathAndValue),
-		ValidArgsFunction: completePath,
+		ValidArgsFunction: completePathAndValue,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				s.updates = append(s.updates, args[0]+"="+args[1])
