@@ -28,6 +28,12 @@
 // state in a file for the next instance; one runs LLDP (discover.go); the third
 // announces local addresses that moved to another member (announce.go).
 //
+// While somebody traces (trace.go), a program that tells of frames is attached
+// in place of the one that does not; one goroutine reads what it tells each
+// millisecond, and one for each session hands that to its receiver, so that a
+// slow one loses its own events and nobody else's. Explain (explain.go) runs the
+// same program on the maps as they are, or on a copy of them with a change.
+//
 // It knows neither YANG nor gNMI, and does not keep the configuration: the
 // first Apply after Open brings all of it. It does keep a record of what the
 // kernel does not tell the next instance (record.go).

@@ -10,4 +10,10 @@
 // each Put is a few stores into a mapped array, ordered so that a frame sees
 // the old value or the new one. One goroutine writes; the filtering database
 // and the counters may be read from any.
+//
+// The program has two entries. One works while nobody traces and has nothing of
+// tracing in it; the other is loaded with the sessions as its constants and their
+// filters as its functions (trace.go), and takes the place of the first without
+// losing a frame. Loaded to explain (explain.go), it says what it would do and
+// writes nothing.
 package fastpath
