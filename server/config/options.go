@@ -27,8 +27,9 @@ type Sessions interface {
 	Check(context.Context, openconfig.Sessions) error
 	// Apply makes the change, all of it or nothing.
 	Apply(context.Context, openconfig.Sessions) error
-	// Load takes what was configured before the element started. What cannot be
-	// is told in the session's state.
+	// Load makes the change as far as it can be made: of what was configured
+	// before the element started, or is restored. What cannot be is told in the
+	// session's state.
 	Load(context.Context, openconfig.Sessions)
 }
 

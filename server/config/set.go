@@ -126,7 +126,7 @@ func (s *Store) commit(ctx context.Context, editor *tree.Editor, diff *tree.Diff
 			return err
 		}
 	}
-	if err := s.apply(ctx, change, traced); err != nil {
+	if err := s.apply(ctx, change, traced, t.restores); err != nil {
 		return err
 	}
 	if err := s.persist(diff, t.pending, t.at, t.by); err != nil {
@@ -177,9 +177,10 @@ func (s *Store) makeRoom() error {
 }
 
 // apply gives the device a change, and then the trace sessions: they may name
-// a port that comes with it.
-func (s *Store) apply(ctx context.Context, change spec.Change, traced openconfig.Sessions) error {
-	if s.options.Sessions != nil && len(traced) > 0 {
+// a port that comes with it. A session that cannot be again is no reason not to
+// restore a configuration.
+func (s *Store) apply(ctx context.Context, change spec.Change, traced openconfig.Sessions, restores bool) error {
+	if s.options.Sessions != nil && len(traced) > 0 && !restores {
 		if err := s.options.Sessions.Check(ctx, traced); err != nil {
 			return err
 		}
@@ -192,7 +193,9 @@ func (s *Store) apply(ctx context.Context, change spec.Change, traced openconfig
 			return openconfig.FromDevice(err)
 		}
 	}
-	if err := s.applySessions(ctx, traced); err != nil {
+	if restores && s.options.Sessions != nil {
+		s.options.Sessions.Load(ctx, traced)
+	} else if err := s.applySessions(ctx, traced); err != nil {
 		return errors.Join(err, s.revert(ctx, change))
 	}
 	return nil

@@ -28,8 +28,9 @@ func newNote(r *run) note {
 	return note{r.session.TraceSession, r.status.Started.Round(0), r.status.Ends.Round(0)}
 }
 
-// Load takes the sessions that were configured before the element started: one
-// that the file knows as it is goes on for the rest of its time.
+// Load takes sessions that were configured before the element started, or that
+// are restored, as far as they can be: one that the file knows as it is goes on
+// for the rest of its time.
 func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -41,6 +42,10 @@ func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
 	for _, id := range ids {
 		c := all[id]
 		if c == nil || !c.Enabled {
+			if err := s.options.Device.StopTrace(ctx, id); err != nil {
+				s.options.Log.Error("trace session goes on", "session", id, "err", err)
+			}
+			delete(s.notes, id)
 			s.replace(id, stopped(c))
 			continue
 		}

@@ -228,6 +228,10 @@ func TestARestartGoesOn(t *testing.T) {
 			t.Errorf("%s is %q, want %s", id, tl.state[id], want)
 		}
 	}
+	s.Load(t.Context(), openconfig.Sessions{"long": nil})
+	if f.ids() != "" || tl.state["long"] != "" {
+		t.Errorf("%q run after what is restored is without; %v", f.ids(), tl.state)
+	}
 	changed.Duration = time.Hour
 	f = newFake()
 	s, _ = newSessions(t, f, file)
