@@ -54,6 +54,10 @@ func (t tree) checkMember(f faults, p path) {
 	if t.leaf(entry(aggregate), "config", "type") != aggregateType || t.any(p.below("ethernet", "switched-vlan")) || t.listed(name) {
 		f.invalid(p, "member of "+aggregate)
 	}
+	own, all := t.leaf(p, "config", "mtu"), t.leaf(entry(aggregate), "config", "mtu")
+	if own != "" && all != "" && own != all {
+		f.invalid(p.below("config", "mtu"), own+" beside that of "+aggregate)
+	}
 }
 
 // checkTeamingOf wants only a switch port to say whether addresses may move.
