@@ -17,10 +17,10 @@ const NoMember = 0xff
 // should keep its place.
 type LAG struct {
 	Distribution spec.Distribution
-	// Independent says that the switches at the other end know nothing of the
-	// aggregate (spec.SwitchIndependent): then broadcasts, multicasts and frames
-	// to unknown addresses are taken in at the designated member only, and what
-	// came back from the network is refused.
+	// Independent says that the switches at the other end may know nothing of the
+	// aggregate (spec.SwitchIndependent, and spec.ActiveBackup without LACP): then
+	// broadcasts, multicasts and frames to unknown addresses are taken in at the
+	// designated member only, and what came back from the network is refused.
 	Independent bool
 	// FlowletGap is how long a bucket must pause before it moves to the member
 	// that Buckets names first, in whole microseconds. Only Dynamic heeds it.
