@@ -241,7 +241,7 @@ func (e *Engine) Notify(b Batch) {
 	now := nanoseconds(b.Time)
 	var changes []*change
 	root := e.tree.Load().root
-	ids := idents{root: root.id}
+	ids := idents{root: root.id, tree: root}
 	for _, p := range b.Deletes {
 		changes = e.rowsGone(changes, &ids, root, p, now)
 	}
@@ -325,6 +325,7 @@ func (s shapes) hasSource(id, end ocpath.ID) bool {
 // idents makes the idents of rows, one for consecutive changes of one row.
 type idents struct {
 	root *ident
+	tree *entry // may be nil: the idents of entries that are published are used
 	last *ident
 }
 
@@ -342,11 +343,18 @@ func (s *idents) row(list ocpath.ID, keys []string) *ident {
 	if s.last != nil && s.last.list == list && slices.Equal(s.last.keys, keys) {
 		return s.last
 	}
-	id, at := s.root, 0
+	id, e, at := s.root, s.tree, 0
 	for _, l := range schema.Lists(list) {
-		size := len(ocpath.Get(l).Keys)
-		id = newIdent(id, l, keys[at:at+size])
-		at += size
+		own := keys[at : at+len(ocpath.Get(l).Keys)]
+		if e != nil {
+			e = e.entry(l, own)
+		}
+		if e != nil {
+			id = e.id
+		} else {
+			id = newIdent(id, l, own)
+		}
+		at += len(own)
 	}
 	s.last = id
 	return id

@@ -29,7 +29,8 @@ const eventShare = 2
 func (e *Engine) Tell(events []Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ids := idents{root: e.tree.Load().root.id}
+	root := e.tree.Load().root
+	ids := idents{root: root.id, tree: root}
 	woken := map[*queue]struct{}{}
 	for i := range events {
 		c := &change{node: events[i].Path.Node, whole: &whole{}}

@@ -102,8 +102,13 @@ func (q *queue) put(c *change) {
 	if q.over {
 		return
 	}
-	s := slot{change: c}
 	w := q.entry(c.id)
+	if c.id != w.id { // the changes of an entry keep one ident alive
+		same := *c
+		same.id = w.id
+		c = &same
+	}
+	s := slot{change: c}
 	if c.gone {
 		q.fold(w, c.node)
 	} else if old, ok := q.take(w, c.node); ok && !old.change.gone {

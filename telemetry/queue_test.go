@@ -242,3 +242,19 @@ func TestManySubscriptionsOnOneRPC(t *testing.T) {
 	publish(t, e, All, "/interfaces/interface[name=tap9999]/state/mtu=5", "/interfaces/interface[name=eth0]/state/mtu=5")
 	c.expect("/interfaces/interface[name=tap9999]/state/mtu=5")
 }
+
+// Rows are told with idents of their own each time: what waits of one row keeps
+// one of them alive.
+func TestG32_OneIdentForWhatWaitsOfARow(t *testing.T) {
+	const list = ocpath.InterfacesInterfaceSwitchPortDiscardsDiscard
+	q := newQueue(bounds{limit: 1 << 20, burst: 1 << 20, stall: time.Second})
+	for _, node := range []ocpath.ID{ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStatePkts, ocpath.InterfacesInterfaceSwitchPortDiscardsDiscardStateReason} {
+		ids := idents{root: &ident{list: ocpath.Root}}
+		id := ids.row(list, []string{"eth0", "INGRESS", "VLAN"})
+		q.put(&change{id: id, node: node, time: 1, value: schema.UintValue(1)})
+	}
+	b, _ := q.next(nil, 1<<20)
+	if len(b.slots) != 2 || b.slots[0].change.id != b.slots[1].change.id {
+		t.Errorf("got %+v, want two changes with one ident", b.slots)
+	}
+}
