@@ -253,3 +253,28 @@ func TestAnnounceFillsAQueue(t *testing.T) {
 		t.Errorf("announced %d, %v, want some and ENOBUFS", n, err)
 	}
 }
+
+// TestGroupSocketOfLLDP: another group has another address and EtherType, and
+// may be heard whole.
+func TestGroupSocketOfLLDP(t *testing.T) {
+	here, there := pair(t)
+	pdus := make(chan []byte, 10)
+	s, err := dial(t, here).GroupSocket(netdev.LLDP, uint32(here.Link(t, "m0").Attrs().Index), func(pdu []byte) { pdus <- pdu })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w := there.Wire(t, "m0")
+	w.Send(slowFrame(slowAddress, 1))
+	unit := bytes.Repeat([]byte{2}, 1400)
+	w.Send(append([]byte("\x01\x80\xc2\x00\x00\x0e\x02\x00\x00\x00\x00\x07\x88\xcc"), unit...))
+	if got := next(t, pdus); !bytes.Equal(got, unit) {
+		t.Errorf("received %d octets from %x on, want 1400 of 02", len(got), got[:1])
+	}
+	if err := s.Send(unit); err != nil {
+		t.Fatal(err)
+	}
+	await(t, w, func(frame []byte) bool {
+		return bytes.HasPrefix(frame, []byte("\x01\x80\xc2\x00\x00\x0e")) && bytes.HasSuffix(frame, append([]byte("\x88\xcc"), unit...))
+	})
+}

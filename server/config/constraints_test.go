@@ -81,6 +81,7 @@ func TestG21_EachConstraintOfTheModels(t *testing.T) {
 		"leafref " + iface + "/aggregation/teaming/config/primary":        {lagPort, "update " + lag + `/aggregation/teaming/config {"primary":"nowhere"}`},
 		"leafref " + iface + "/aggregation/teaming/config/standby-member": {lagPort, "update " + lag + `/aggregation/teaming/config {"standby-member":["nowhere"]}`},
 		"leafref /lacp/interfaces/interface/config/name":                  {"update /lacp/interfaces/interface[name=lag1]/config {}"},
+		"leafref /lldp/interfaces/interface/config/name":                  {"update /lldp/interfaces/interface[name=nowhere]/config {}"},
 		"leafref /sampling/sflow/interfaces/interface/config/name":        {"update /sampling/sflow/interfaces/interface[name=nowhere]/config {}"},
 
 		"leafref " + instance + "/interfaces/interface/config/interface": {l2, "update " + member},
