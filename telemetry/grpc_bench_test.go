@@ -76,7 +76,7 @@ func (h *bare) Subscribe(stream grpc.BidiStreamingServer[gpb.SubscribeRequest, g
 // serveBench serves a handler on loopback, and gives a client of it.
 func serveBench(b *testing.B, h *bare) gpb.GNMIClient {
 	codec := raw{encoding.GetCodecV2(proto.Name)}
-	server := grpc.NewServer(grpc.ForceServerCodecV2(codec), grpc.SharedWriteBuffer(true), grpc.WriteBufferSize(64<<10))
+	server := grpc.NewServer(grpc.ForceServerCodecV2(codec), grpc.WriteBufferSize(64<<10))
 	gpb.RegisterGNMIServer(server, h)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

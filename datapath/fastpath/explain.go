@@ -90,9 +90,7 @@ func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bo
 		return r, false, err
 	}
 	e := o.explainer
-	for i := range o.pauses.values {
-		e.pauses.values[i] = o.pauses.values[i]
-	}
+	copy(e.pauses.values[:], o.pauses.values[:])
 	none := bpf.SwitchTraceRecord{}
 	if err := e.maps[bpf.SwitchMapTraceRecords].Put(uint32(0), &none); err != nil {
 		return r, false, fmt.Errorf("explain: %w", err)

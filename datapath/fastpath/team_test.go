@@ -192,17 +192,4 @@ func (f flow) ipv6(b []byte, payload int) []byte {
 	return append(append(b, h...), headers...)
 }
 
-// wantOut compares the frames that left by each member, and those dropped,
-// since before.
-func (t *team) wantOut(what string, before []uint64, want ...uint64) {
-	t.Helper()
-	got := t.out()
-	for i := range got {
-		got[i] -= before[i]
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: by member and dropped %v, want %v", what, got, want)
-	}
-}
-
 func memberName(m uint16) string { return fmt.Sprintf("p%d", firstMember+m) }

@@ -19,7 +19,6 @@ import (
 // Short names of the structs that are decoded.
 type (
 	sflowConfig    = oc.OpenconfigSampling_Sampling_Sflow_Config
-	sflowInterface = oc.OpenconfigSampling_Sampling_Sflow_Interfaces_Interface
 	sflowCollector = oc.OpenconfigSampling_Sampling_Sflow_Collectors_Collector
 )
 
