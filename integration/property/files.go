@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +35,9 @@ type files struct {
 // long as it is still there.
 func (f *files) read() (tree, error) {
 	journal, err := os.ReadFile(filepath.Join(f.folder, "journal"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errBetween // the next one is about to take its name
+	}
 	if err != nil {
 		return nil, err
 	}
