@@ -134,6 +134,9 @@ The switch is up. In another terminal:
   export SIGNALBOX_ADDRESS={address} SIGNALBOX_CA={ca}
   {signalbox} show interfaces
   {signalbox} show fdb
+  {signalbox} top
+  {signalbox} trace
+  {signalbox} explain port3
   {signalbox} watch --mode sample --interval 1s /interfaces/interface/state/counters/in-pkts
   {signalbox} set /interfaces/interface[name=port3]/ethernet/switched-vlan/config/access-vlan 10
   {ping}
