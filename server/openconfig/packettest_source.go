@@ -52,6 +52,19 @@ func (q Question) keys(more ...string) []string {
 	return append([]string{q.Interface, q.Frame, q.Against}, more...)
 }
 
+// answer answers the test that the keys name; nil where they name none, and with
+// an error.
+func answer(ctx context.Context, e Explainer, keys []string) (q Question, a *Answer, at time.Time, err error) {
+	q, asked := question(keys)
+	if asked {
+		a, err = e.Explain(ctx, q)
+	}
+	if err != nil {
+		a = nil
+	}
+	return q, a, time.Now(), err
+}
+
 // PacketTests is the telemetry source of /packet-tests/packet-test/state.
 type PacketTests struct{ explainer Explainer }
 
@@ -74,13 +87,8 @@ func (*PacketTests) Events() bool { return false }
 
 // Read answers the test that the keys name, and none for any.
 func (p *PacketTests) Read(ctx context.Context, keys []string, emit func([]string, []schema.Value) error) (time.Time, error) {
-	q, ok := question(keys)
-	if !ok {
-		return time.Now(), nil
-	}
-	a, err := p.explainer.Explain(ctx, q)
-	at := time.Now()
-	if err != nil {
+	q, a, at, err := answer(ctx, p.explainer, keys)
+	if a == nil {
 		return at, err
 	}
 	blame := a.blame(q.Interface)
@@ -124,13 +132,8 @@ func (*PacketTestSteps) Events() bool { return false }
 
 // Read gives the steps of the test that the keys name.
 func (p *PacketTestSteps) Read(ctx context.Context, keys []string, emit func([]string, []schema.Value) error) (time.Time, error) {
-	q, ok := question(keys)
-	if !ok {
-		return time.Now(), nil
-	}
-	a, err := p.explainer.Explain(ctx, q)
-	at := time.Now()
-	if err != nil {
+	q, a, at, err := answer(ctx, p.explainer, keys)
+	if a == nil {
 		return at, err
 	}
 	for i := range a.Steps {
@@ -184,13 +187,8 @@ func (*PacketTestOutputs) Events() bool { return false }
 
 // Read gives the outputs of the test that the keys name.
 func (p *PacketTestOutputs) Read(ctx context.Context, keys []string, emit func([]string, []schema.Value) error) (time.Time, error) {
-	q, ok := question(keys)
-	if !ok {
-		return time.Now(), nil
-	}
-	a, err := p.explainer.Explain(ctx, q)
-	at := time.Now()
-	if err != nil {
+	q, a, at, err := answer(ctx, p.explainer, keys)
+	if a == nil {
 		return at, err
 	}
 	for i := range a.Outputs {
