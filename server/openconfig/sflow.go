@@ -80,6 +80,16 @@ func (s *SFlow) Of(name string) SFlowInterface {
 	return SFlowInterface{Enabled: true, Rate: s.Rate, Polling: s.Polling}
 }
 
+// Polls reports that the counters of any interface are told.
+func (s *SFlow) Polls() bool {
+	for _, i := range s.Interfaces {
+		if i.Enabled && i.Polling > 0 {
+			return true
+		}
+	}
+	return s.Polling > 0
+}
+
 // decodeSFlow decodes /sampling/sflow where anything of it was touched, or the
 // interfaces that it names one by one.
 func (c *Config) decodeSFlow(before *Config, touched Touched) error {
@@ -248,7 +258,7 @@ func (c *Config) sflowSessions() ([]*Session, error) {
 	if len(ports) > maxRates {
 		return nil, &Error{Kind: Exhausted, Path: at(ocpath.SamplingSflowInterfaces).String(), Reason: fmt.Sprintf("%d different sampling rates: at most %d can be had", len(ports), maxRates)}
 	}
-	sessions := []*Session{c.sflowSession("drops", spec.TraceSession{DropsOnly: true, EventsPerSecond: dropsPerSecond, KernelDrops: false})}
+	sessions := []*Session{c.sflowSession("drops", spec.TraceSession{DropsOnly: true, EventsPerSecond: dropsPerSecond})}
 	for rate, names := range ports {
 		slices.Sort(names)
 		sessions = append(sessions, c.sflowSession(strconv.Itoa(int(rate)), spec.TraceSession{Ports: names, Direction: spec.TraceIn, SampleOneIn: rate}))

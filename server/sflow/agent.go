@@ -148,13 +148,17 @@ func (a *Agent) Run(ctx context.Context) {
 func (a *Agent) poll(ctx context.Context, now time.Time) error {
 	a.mu.Lock()
 	idle := !a.active() || len(a.config.Collectors) == 0
+	polled := !idle && a.config.Polls()
 	a.mu.Unlock()
 	if idle {
 		return nil
 	}
-	all, _, err := a.options.Device.Counters(ctx)
-	if err != nil {
-		return err
+	var all []spec.InterfaceCounters
+	if polled {
+		var err error
+		if all, _, err = a.options.Device.Counters(ctx); err != nil {
+			return err
+		}
 	}
 	state := a.options.Device.State()
 	a.mu.Lock()
