@@ -12,10 +12,10 @@ import (
 // Summary says in a few words what a packet is, from as much of it as there is.
 // It takes what anybody sent: there is nothing in it but what can be printed.
 func Summary(octets []byte) string {
-	if len(octets) < 14 {
+	packet := decode(octets)
+	if packet == nil {
 		return ""
 	}
-	packet := gopacket.NewPacket(octets, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	ether, ok := packet.Layer(layers.LayerTypeEthernet).(*layers.Ethernet)
 	if !ok {
 		return ""
@@ -26,10 +26,10 @@ func Summary(octets []byte) string {
 // Flow names the flow that a packet is of: addresses and ports of its innermost
 // headers, or its MAC addresses where it is not of IP. "" is no frame.
 func Flow(octets []byte) string {
-	if len(octets) < 14 {
+	packet := decode(octets)
+	if packet == nil {
 		return ""
 	}
-	packet := gopacket.NewPacket(octets, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	from, to, kind := "", "", ""
 	if link := packet.LinkLayer(); link != nil {
 		from, to = link.LinkFlow().Src().String(), link.LinkFlow().Dst().String()
@@ -42,6 +42,14 @@ func Flow(octets []byte) string {
 		from, to = net.JoinHostPort(from, t.TransportFlow().Src().String()), net.JoinHostPort(to, t.TransportFlow().Dst().String())
 	}
 	return strings.TrimSpace(from + " > " + to + " " + kind)
+}
+
+// decode reads as much of a packet as there is; nil is no frame.
+func decode(octets []byte) gopacket.Packet {
+	if len(octets) < 14 {
+		return nil
+	}
+	return gopacket.NewPacket(octets, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 }
 
 // address is a MAC address; groups that people know have a name.

@@ -76,12 +76,22 @@ const (
 )
 
 // shown are the counters by their leaf.
-func shown(leaf string) (counter, bool) {
-	c, ok := map[string]counter{
-		"in-octets": inOctets, "out-octets": outOctets, "in-pkts": inPkts, "out-pkts": outPkts,
-		"in-discards": inDiscards, "out-discards": outDiscards,
-	}[leaf]
-	return c, ok
+func shown(leaf string) (c counter, ok bool) {
+	switch leaf {
+	case "in-octets":
+		return inOctets, true
+	case "out-octets":
+		return outOctets, true
+	case "in-pkts":
+		return inPkts, true
+	case "out-pkts":
+		return outPkts, true
+	case "in-discards":
+		return inDiscards, true
+	case "out-discards":
+		return outDiscards, true
+	}
+	return 0, false
 }
 
 // drop is a count of dropped frames.
