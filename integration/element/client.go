@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -156,4 +158,21 @@ func Join(prefix, path *gpb.Path) string {
 		return fmt.Sprintf("%v", whole)
 	}
 	return s
+}
+
+// Counted gives the counters below paths that are not zero, a line each in
+// order, for who looks for a lost frame.
+func (c *Client) Counted(ctx context.Context, paths ...string) string {
+	leaves, err := c.Leaves(ctx, paths...)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for path, v := range leaves {
+		if n := v.GetUintVal(); n != 0 && !strings.HasSuffix(path, "/sflow-code") {
+			lines = append(lines, fmt.Sprintf("  %s = %d", path, n))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }

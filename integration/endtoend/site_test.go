@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,27 +31,7 @@ const (
 // binaryVariable names, within this test program, the built binary.
 const binaryVariable = testenv.Binary
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "signalbox-endtoend-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	if os.Geteuid() == 0 {
-		binary, err := testenv.Build(folder)
-		if err == nil {
-			err = os.Setenv(binaryVariable, binary)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, "endtoend")) }
 
 // host is one host with its packet socket on eth0.
 type host struct {
@@ -249,18 +228,7 @@ func (s *site) gets(at *host, text string) traffic.Frame {
 
 // counted is each counter that is not zero, for who looks for a lost frame.
 func (s *site) counted() string {
-	leaves, err := s.Leaves(s.t.Context(), "/interfaces/interface/state/counters", "/interfaces/interface/switch-port/discards")
-	if err != nil {
-		return err.Error()
-	}
-	var lines []string
-	for path, v := range leaves {
-		if n := v.GetUintVal(); n != 0 && !strings.HasSuffix(path, "/sflow-code") {
-			lines = append(lines, fmt.Sprintf("  %s = %d", path, n))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
+	return s.Counted(s.t.Context(), "/interfaces/interface/state/counters", "/interfaces/interface/switch-port/discards")
 }
 
 // lacks wants a host not to receive the frame with the text.

@@ -2,7 +2,6 @@ package teaming_test
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"testing"
@@ -12,27 +11,7 @@ import (
 	"github.com/signalbox/signalbox/integration/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "signalbox-teaming-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	if os.Geteuid() == 0 {
-		binary, err := testenv.Build(folder)
-		if err == nil {
-			err = os.Setenv(testenv.Binary, binary)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, "teaming")) }
 
 // ok ends the test where there is an error.
 func ok(t *testing.T, err error) {

@@ -147,18 +147,10 @@ func (n *Node) MembersText(ctx context.Context) string {
 // Discards are the reasons for which frames were dropped, with how many, for who
 // looks for a lost frame.
 func (n *Node) Discards(ctx context.Context) string {
-	leaves, err := n.Leaves(ctx, "/interfaces/interface/switch-port/discards")
-	if err != nil {
-		return err.Error()
+	if text := n.Counted(ctx, "/interfaces/interface/switch-port/discards"); text != "" {
+		return "\n" + text
 	}
-	var lines []string
-	for path, v := range leaves {
-		if count := v.GetUintVal(); count != 0 && !strings.HasSuffix(path, "/sflow-code") {
-			lines = append(lines, fmt.Sprintf("\n  %s = %d", path, count))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "")
+	return ""
 }
 
 // Counter reads one leaf that is a number; 0 where it is not there.

@@ -73,6 +73,29 @@ func Build(folder string) (string, error) {
 	return BuildPackage(folder, "./cmd/signalbox")
 }
 
+// Main runs the tests of a package with the built program in the variable
+// Binary, where root runs them, and gives the code to exit with. The name is in
+// that of the folder the program is built in.
+func Main(m *testing.M, name string) int {
+	folder, err := os.MkdirTemp("", "signalbox-"+name+"-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	if os.Geteuid() == 0 {
+		binary, err := Build(folder)
+		if err == nil {
+			err = os.Setenv(Binary, binary)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
 // BuildPackage builds a command of this repository into the folder.
 func BuildPackage(folder, pkg string) (string, error) {
 	path := filepath.Join(folder, filepath.Base(pkg))
