@@ -284,17 +284,14 @@ func BenchmarkManySubscriptions(b *testing.B) {
 	}
 }
 
-// Changes beside a subscriber that reads nothing: what the process grows by is
-// within the bound of its queue.
-func BenchmarkStalledSubscriber(b *testing.B) {
-	const leaves = 10_000
-	e := New(Options{})
-	fill(b, e, leaves)
+// stalls subscribes to a path on change, and reads nothing more once it has what
+// there is; end ends it.
+func stalls(b *testing.B, e *Engine, path string) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	synced := make(chan struct{})
 	running.Go(func() {
-		_ = e.Subscribe(ctx, stream(b, onChange(b, "/interfaces/interface/state/mtu")), nil, func(f []byte) error {
+		_ = e.Subscribe(ctx, stream(b, onChange(b, path)), nil, func(f []byte) error {
 			if len(f) == 2 {
 				close(synced)
 			}
@@ -307,6 +304,19 @@ func BenchmarkStalledSubscriber(b *testing.B) {
 		})
 	})
 	<-synced
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// Changes beside a subscriber that reads nothing: what the process grows by is
+// within the bound of its queue.
+func BenchmarkStalledSubscriber(b *testing.B) {
+	const leaves = 10_000
+	e := New(Options{})
+	fill(b, e, leaves)
+	end := stalls(b, e, "/interfaces/interface/state/mtu")
 	var paths [leaves]schema.Path
 	for i := range paths {
 		paths[i] = path(b, fmt.Sprintf("/interfaces/interface[name=eth%d]/state/mtu", i))
@@ -326,8 +336,7 @@ func BenchmarkStalledSubscriber(b *testing.B) {
 	b.ReportMetric(float64(b.N)/(cpu()-used).Seconds(), "changes/cpu-s")
 	b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "grown-MiB")
 	b.ReportMetric(float64(open[0].Stats().QueuePeak)/(1<<20), "queue-MiB")
-	cancel()
-	running.Wait()
+	end()
 	e.Close()
 }
 

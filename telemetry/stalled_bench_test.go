@@ -1,10 +1,8 @@
 package telemetry
 
 import (
-	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"testing"
 
 	"github.com/signalbox/signalbox/gen/ocpath"
@@ -28,23 +26,7 @@ func BenchmarkStalledByRows(b *testing.B) {
 	const addresses = 8 << 10
 	e := New(Options{})
 	publish(b, e, Config, "/network-instances/network-instance[name=default]/config/name=default")
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	synced := make(chan struct{})
-	running.Go(func() {
-		_ = e.Subscribe(ctx, stream(b, onChange(b, "/network-instances")), nil, func(f []byte) error {
-			if len(f) == 2 {
-				close(synced)
-			}
-			select {
-			case <-synced:
-				<-ctx.Done() // stalls
-			default:
-			}
-			return nil
-		})
-	})
-	<-synced
+	end := stalls(b, e, "/network-instances")
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -60,7 +42,6 @@ func BenchmarkStalledByRows(b *testing.B) {
 	waits := float64(stats[0].Stats().QueueOctets)
 	b.ReportMetric(grown/float64(min(n, addresses)), "held/row")
 	b.ReportMetric(waits/float64(min(n, addresses)), "counted/row")
-	cancel()
-	running.Wait()
+	end()
 	e.Close()
 }
