@@ -74,6 +74,8 @@ type Port struct {
 	// LLDP is set where the interface is set up for it; nil for an aggregate,
 	// whose members speak it.
 	LLDP *LLDP
+	// QoS are its classes and rates; nil has none. Ports may share it.
+	QoS *QoS
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -100,6 +100,8 @@ type Interface struct {
 	Member    *MemberState
 	// LLDP is set for an interface that is set up for it.
 	LLDP *LLDPState
+	// QoS is set for an interface that is set up for it.
+	QoS *QoSState
 }
 
 // PortState is a switch port as the datapath's own maps have it.
