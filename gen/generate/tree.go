@@ -135,8 +135,7 @@ func (t *tree) follow(n *node, ref string) (*node, error) {
 	if strings.HasPrefix(ref, "/") {
 		at = t.root
 	}
-	for _, step := range strings.Split(strings.Trim(ref, "/"), "/") {
-		step, _, _ = strings.Cut(step, "[")
+	for _, step := range strings.Split(strings.Trim(withoutPredicates(ref), "/"), "/") {
 		if _, name, ok := strings.Cut(step, ":"); ok {
 			step = name
 		}
@@ -150,6 +149,20 @@ func (t *tree) follow(n *node, ref string) (*node, error) {
 		at = next
 	}
 	return at, nil
+}
+
+// withoutPredicates is a leafref's path without what it asks of keys, where a
+// slash may stand.
+func withoutPredicates(ref string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(ref, "[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		_, ref, _ = strings.Cut(rest, "]")
+	}
 }
 
 // list prints the path of each leaf, with its keys, access and type.

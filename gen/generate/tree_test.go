@@ -17,7 +17,7 @@ const small = `module small {
 		list entry {
 			key "id kind";
 			leaf id { type leafref { path "../state/id"; } }
-			leaf kind { type leafref { path "/s:top/s:entry[s:id=current()]/s:state/kind"; } }
+			leaf kind { type leafref { path "/s:top/s:entry[s:id=current()/../s:id]/s:state/kind"; } }
 			container state {
 				config false;
 				leaf id { type uint16; }
