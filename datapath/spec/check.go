@@ -63,6 +63,10 @@ func (p *Port) Check() error {
 		return fail("want the name of another interface, an aggregate, to be a member of")
 	case p.Aggregate != nil && !p.MAC.IsZero():
 		return fail("an aggregate has no address of its own")
+	case p.Aggregate != nil && p.QoS != nil:
+		return fail("an aggregate has no classes and rates: its members do")
+	case p.Switched == nil && p.Member == nil && p.QoS != nil:
+		return fail("only switch ports and members of aggregates have classes and rates")
 	case p.Aggregate != nil && p.LLDP != nil:
 		return fail("an aggregate does not speak LLDP: its members do")
 	}
@@ -75,6 +79,9 @@ func (p *Port) Check() error {
 	}
 	if p.LLDP != nil {
 		errs = append(errs, p.LLDP.check(p.Name))
+	}
+	if p.QoS != nil {
+		errs = append(errs, p.QoS.check(p.Name))
 	}
 	return errors.Join(errs...)
 }

@@ -13,6 +13,10 @@ const (
 	MaxPriorities = 8
 	// MaxClasses are the classes of one scheduler.
 	MaxClasses = 64
+	// MaxWeight is the most that a queue's weight can be.
+	MaxWeight = 65535
+	// MaxShareWeight is the most that Share.Weight can be.
+	MaxShareWeight = 100
 )
 
 // Bounds of rates. A rate is in bits per second of whole frames, their Ethernet
@@ -70,8 +74,9 @@ type Classifier struct {
 
 // Term is one line of a classifier.
 type Term struct {
-	// ID is /qos/classifiers/classifier/terms/term/id; a term that follows from
-	// the port's trust has an id that begins with "trust".
+	// ID is /qos/classifiers/classifier/terms/term/id behind the type of the
+	// classifier, as in "IPV4/10"; a term that follows from the port's trust has
+	// an id that begins with "trust-". It is no other's at the port.
 	ID    string
 	Match Match
 	// Queue is where frames of the term wait; "" is the default class.
