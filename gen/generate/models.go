@@ -23,8 +23,7 @@ const (
 )
 
 // served names the upstream modules the element serves; they and the modules
-// they import are read. Of openconfig-qos only the container at the root is
-// left by the deviations, so that a client learns that there is nothing.
+// they import are read.
 var served = []string{
 	"release/models/interfaces/openconfig-if-aggregate.yang",
 	"release/models/interfaces/openconfig-if-ethernet.yang",

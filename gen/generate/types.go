@@ -116,6 +116,8 @@ var sampled = []string{
 	"/lldp/interfaces/interface/state/last-",
 	"/network-instances/network-instance/fdb/mac-table/entries/entry/state/age",
 	"/network-instances/network-instance/fdb/state/dynamic-entries",
+	"/qos/interfaces/interface/input/queues/queue/state/waiting-",
+	"/qos/interfaces/interface/output/queues/queue/state/waiting-",
 	"/system/cpus/cpu/state/",
 	"/system/grpc-servers/grpc-server/subscriptions/state/",
 	"/system/grpc-servers/grpc-server/subscriptions/subscription/state/counters/",
