@@ -1229,6 +1229,166 @@ const (
 	OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status_SUSPENDED E_OpenconfigNetworkInstance_NetworkInstances_NetworkInstance_Vlans_Vlan_Config_Status = 2
 )
 
+// E_OpenconfigPacketMatchTypes_ETHERTYPE is a derived int64 type which is used to represent
+// the enumerated node OpenconfigPacketMatchTypes_ETHERTYPE. An additional value named
+// OpenconfigPacketMatchTypes_ETHERTYPE_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigPacketMatchTypes_ETHERTYPE int64
+
+// IsYANGGoEnum ensures that OpenconfigPacketMatchTypes_ETHERTYPE implements the yang.GoEnum
+// interface. This ensures that OpenconfigPacketMatchTypes_ETHERTYPE can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigPacketMatchTypes_ETHERTYPE) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigPacketMatchTypes_ETHERTYPE.
+func (E_OpenconfigPacketMatchTypes_ETHERTYPE) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigPacketMatchTypes_ETHERTYPE.
+func (e E_OpenconfigPacketMatchTypes_ETHERTYPE) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigPacketMatchTypes_ETHERTYPE")
+}
+
+const (
+	// OpenconfigPacketMatchTypes_ETHERTYPE_UNSET corresponds to the value UNSET of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_UNSET E_OpenconfigPacketMatchTypes_ETHERTYPE = 0
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_ARP corresponds to the value ETHERTYPE_ARP of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_ARP E_OpenconfigPacketMatchTypes_ETHERTYPE = 1
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_IPV4 corresponds to the value ETHERTYPE_IPV4 of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_IPV4 E_OpenconfigPacketMatchTypes_ETHERTYPE = 2
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_IPV6 corresponds to the value ETHERTYPE_IPV6 of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_IPV6 E_OpenconfigPacketMatchTypes_ETHERTYPE = 3
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_LLDP corresponds to the value ETHERTYPE_LLDP of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_LLDP E_OpenconfigPacketMatchTypes_ETHERTYPE = 4
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_MPLS corresponds to the value ETHERTYPE_MPLS of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_MPLS E_OpenconfigPacketMatchTypes_ETHERTYPE = 5
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_ROCE corresponds to the value ETHERTYPE_ROCE of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_ROCE E_OpenconfigPacketMatchTypes_ETHERTYPE = 6
+	// OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_VLAN corresponds to the value ETHERTYPE_VLAN of OpenconfigPacketMatchTypes_ETHERTYPE
+	OpenconfigPacketMatchTypes_ETHERTYPE_ETHERTYPE_VLAN E_OpenconfigPacketMatchTypes_ETHERTYPE = 7
+)
+
+// E_OpenconfigPacketMatchTypes_IP_PROTOCOL is a derived int64 type which is used to represent
+// the enumerated node OpenconfigPacketMatchTypes_IP_PROTOCOL. An additional value named
+// OpenconfigPacketMatchTypes_IP_PROTOCOL_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigPacketMatchTypes_IP_PROTOCOL int64
+
+// IsYANGGoEnum ensures that OpenconfigPacketMatchTypes_IP_PROTOCOL implements the yang.GoEnum
+// interface. This ensures that OpenconfigPacketMatchTypes_IP_PROTOCOL can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigPacketMatchTypes_IP_PROTOCOL) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigPacketMatchTypes_IP_PROTOCOL.
+func (E_OpenconfigPacketMatchTypes_IP_PROTOCOL) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigPacketMatchTypes_IP_PROTOCOL.
+func (e E_OpenconfigPacketMatchTypes_IP_PROTOCOL) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigPacketMatchTypes_IP_PROTOCOL")
+}
+
+const (
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_UNSET corresponds to the value UNSET of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_UNSET E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 0
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_AUTH corresponds to the value IP_AUTH of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_AUTH E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 1
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_GRE corresponds to the value IP_GRE of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_GRE E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 2
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_ICMP corresponds to the value IP_ICMP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_ICMP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 3
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_IGMP corresponds to the value IP_IGMP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_IGMP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 4
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_IN_IP corresponds to the value IP_IN_IP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_IN_IP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 5
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_L2TP corresponds to the value IP_L2TP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_L2TP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 6
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_PIM corresponds to the value IP_PIM of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_PIM E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 7
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_RSVP corresponds to the value IP_RSVP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_RSVP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 8
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_TCP corresponds to the value IP_TCP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_TCP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 9
+	// OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_UDP corresponds to the value IP_UDP of OpenconfigPacketMatchTypes_IP_PROTOCOL
+	OpenconfigPacketMatchTypes_IP_PROTOCOL_IP_UDP E_OpenconfigPacketMatchTypes_IP_PROTOCOL = 10
+)
+
+// E_OpenconfigPacketMatchTypes_PortNumRange_Enum is a derived int64 type which is used to represent
+// the enumerated node OpenconfigPacketMatchTypes_PortNumRange_Enum. An additional value named
+// OpenconfigPacketMatchTypes_PortNumRange_Enum_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigPacketMatchTypes_PortNumRange_Enum int64
+
+// IsYANGGoEnum ensures that OpenconfigPacketMatchTypes_PortNumRange_Enum implements the yang.GoEnum
+// interface. This ensures that OpenconfigPacketMatchTypes_PortNumRange_Enum can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigPacketMatchTypes_PortNumRange_Enum) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigPacketMatchTypes_PortNumRange_Enum.
+func (E_OpenconfigPacketMatchTypes_PortNumRange_Enum) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigPacketMatchTypes_PortNumRange_Enum.
+func (e E_OpenconfigPacketMatchTypes_PortNumRange_Enum) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigPacketMatchTypes_PortNumRange_Enum")
+}
+
+const (
+	// OpenconfigPacketMatchTypes_PortNumRange_Enum_UNSET corresponds to the value UNSET of OpenconfigPacketMatchTypes_PortNumRange_Enum
+	OpenconfigPacketMatchTypes_PortNumRange_Enum_UNSET E_OpenconfigPacketMatchTypes_PortNumRange_Enum = 0
+	// OpenconfigPacketMatchTypes_PortNumRange_Enum_ANY corresponds to the value ANY of OpenconfigPacketMatchTypes_PortNumRange_Enum
+	OpenconfigPacketMatchTypes_PortNumRange_Enum_ANY E_OpenconfigPacketMatchTypes_PortNumRange_Enum = 1
+)
+
+// E_OpenconfigPacketMatchTypes_TCP_FLAGS is a derived int64 type which is used to represent
+// the enumerated node OpenconfigPacketMatchTypes_TCP_FLAGS. An additional value named
+// OpenconfigPacketMatchTypes_TCP_FLAGS_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigPacketMatchTypes_TCP_FLAGS int64
+
+// IsYANGGoEnum ensures that OpenconfigPacketMatchTypes_TCP_FLAGS implements the yang.GoEnum
+// interface. This ensures that OpenconfigPacketMatchTypes_TCP_FLAGS can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigPacketMatchTypes_TCP_FLAGS) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigPacketMatchTypes_TCP_FLAGS.
+func (E_OpenconfigPacketMatchTypes_TCP_FLAGS) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigPacketMatchTypes_TCP_FLAGS.
+func (e E_OpenconfigPacketMatchTypes_TCP_FLAGS) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigPacketMatchTypes_TCP_FLAGS")
+}
+
+const (
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_UNSET corresponds to the value UNSET of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_UNSET E_OpenconfigPacketMatchTypes_TCP_FLAGS = 0
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_ACK corresponds to the value TCP_ACK of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_ACK E_OpenconfigPacketMatchTypes_TCP_FLAGS = 1
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_CWR corresponds to the value TCP_CWR of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_CWR E_OpenconfigPacketMatchTypes_TCP_FLAGS = 2
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_ECE corresponds to the value TCP_ECE of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_ECE E_OpenconfigPacketMatchTypes_TCP_FLAGS = 3
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_FIN corresponds to the value TCP_FIN of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_FIN E_OpenconfigPacketMatchTypes_TCP_FLAGS = 4
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_PSH corresponds to the value TCP_PSH of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_PSH E_OpenconfigPacketMatchTypes_TCP_FLAGS = 5
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_RST corresponds to the value TCP_RST of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_RST E_OpenconfigPacketMatchTypes_TCP_FLAGS = 6
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_SYN corresponds to the value TCP_SYN of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_SYN E_OpenconfigPacketMatchTypes_TCP_FLAGS = 7
+	// OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_URG corresponds to the value TCP_URG of OpenconfigPacketMatchTypes_TCP_FLAGS
+	OpenconfigPacketMatchTypes_TCP_FLAGS_TCP_URG E_OpenconfigPacketMatchTypes_TCP_FLAGS = 8
+)
+
 // E_OpenconfigPlatformTypes_COMPONENT_OPER_STATUS is a derived int64 type which is used to represent
 // the enumerated node OpenconfigPlatformTypes_COMPONENT_OPER_STATUS. An additional value named
 // OpenconfigPlatformTypes_COMPONENT_OPER_STATUS_UNSET is added to the enumeration which is used as
@@ -1368,6 +1528,303 @@ const (
 	OpenconfigPlatformTypes_OPENCONFIG_SOFTWARE_COMPONENT_SOFTWARE_MODULE E_OpenconfigPlatformTypes_OPENCONFIG_SOFTWARE_COMPONENT = 5
 )
 
+// E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQosTypes_QOS_SCHEDULER_TYPE. An additional value named
+// OpenconfigQosTypes_QOS_SCHEDULER_TYPE_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE int64
+
+// IsYANGGoEnum ensures that OpenconfigQosTypes_QOS_SCHEDULER_TYPE implements the yang.GoEnum
+// interface. This ensures that OpenconfigQosTypes_QOS_SCHEDULER_TYPE can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQosTypes_QOS_SCHEDULER_TYPE.
+func (E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE.
+func (e E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE")
+}
+
+const (
+	// OpenconfigQosTypes_QOS_SCHEDULER_TYPE_UNSET corresponds to the value UNSET of OpenconfigQosTypes_QOS_SCHEDULER_TYPE
+	OpenconfigQosTypes_QOS_SCHEDULER_TYPE_UNSET E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE = 0
+	// OpenconfigQosTypes_QOS_SCHEDULER_TYPE_ONE_RATE_TWO_COLOR corresponds to the value ONE_RATE_TWO_COLOR of OpenconfigQosTypes_QOS_SCHEDULER_TYPE
+	OpenconfigQosTypes_QOS_SCHEDULER_TYPE_ONE_RATE_TWO_COLOR E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE = 1
+	// OpenconfigQosTypes_QOS_SCHEDULER_TYPE_TWO_RATE_THREE_COLOR corresponds to the value TWO_RATE_THREE_COLOR of OpenconfigQosTypes_QOS_SCHEDULER_TYPE
+	OpenconfigQosTypes_QOS_SCHEDULER_TYPE_TWO_RATE_THREE_COLOR E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE = 2
+)
+
+// E_OpenconfigQosTypes_QueueBehavior is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQosTypes_QueueBehavior. An additional value named
+// OpenconfigQosTypes_QueueBehavior_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQosTypes_QueueBehavior int64
+
+// IsYANGGoEnum ensures that OpenconfigQosTypes_QueueBehavior implements the yang.GoEnum
+// interface. This ensures that OpenconfigQosTypes_QueueBehavior can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQosTypes_QueueBehavior) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQosTypes_QueueBehavior.
+func (E_OpenconfigQosTypes_QueueBehavior) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQosTypes_QueueBehavior.
+func (e E_OpenconfigQosTypes_QueueBehavior) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQosTypes_QueueBehavior")
+}
+
+const (
+	// OpenconfigQosTypes_QueueBehavior_UNSET corresponds to the value UNSET of OpenconfigQosTypes_QueueBehavior
+	OpenconfigQosTypes_QueueBehavior_UNSET E_OpenconfigQosTypes_QueueBehavior = 0
+	// OpenconfigQosTypes_QueueBehavior_SHAPE corresponds to the value SHAPE of OpenconfigQosTypes_QueueBehavior
+	OpenconfigQosTypes_QueueBehavior_SHAPE E_OpenconfigQosTypes_QueueBehavior = 1
+	// OpenconfigQosTypes_QueueBehavior_POLICE corresponds to the value POLICE of OpenconfigQosTypes_QueueBehavior
+	OpenconfigQosTypes_QueueBehavior_POLICE E_OpenconfigQosTypes_QueueBehavior = 2
+)
+
+// E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_Classifiers_Classifier_Config_Type. An additional value named
+// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_Classifiers_Classifier_Config_Type implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_Classifiers_Classifier_Config_Type can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_Classifiers_Classifier_Config_Type.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type.
+func (e E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type")
+}
+
+const (
+	// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_UNSET E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type = 0
+	// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_IPV4 corresponds to the value IPV4 of OpenconfigQos_Qos_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_IPV4 E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type = 1
+	// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_IPV6 corresponds to the value IPV6 of OpenconfigQos_Qos_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_IPV6 E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type = 2
+	// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_MPLS corresponds to the value MPLS of OpenconfigQos_Qos_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_MPLS E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type = 3
+	// OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_ETHERNET corresponds to the value ETHERNET of OpenconfigQos_Qos_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Classifiers_Classifier_Config_Type_ETHERNET E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type = 4
+)
+
+// E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode. An additional value named
+// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode.
+func (e E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode")
+}
+
+const (
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_UNSET E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode = 0
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_EXPLICIT corresponds to the value EXPLICIT of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_EXPLICIT E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode = 1
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_BUILTIN corresponds to the value BUILTIN of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode_BUILTIN E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode = 2
+)
+
+// E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode. An additional value named
+// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode.
+func (E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode.
+func (e E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode")
+}
+
+const (
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_UNSET E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode = 0
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_ANY corresponds to the value ANY of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_ANY E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode = 1
+	// OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_ALL corresponds to the value ALL of OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode
+	OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode_ALL E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode = 2
+)
+
+// E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type. An additional value named
+// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type.
+func (E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type.
+func (e E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type")
+}
+
+const (
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_UNSET E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 0
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV4 corresponds to the value IPV4 of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV4 E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 5
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV6 corresponds to the value IPV6 of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV6 E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 7
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_MPLS corresponds to the value MPLS of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_MPLS E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 8
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV4_MULTICAST corresponds to the value IPV4_MULTICAST of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV4_MULTICAST E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 9
+	// OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV6_MULTICAST corresponds to the value IPV6_MULTICAST of OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type
+	OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type_IPV6_MULTICAST E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type = 10
+)
+
+// E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority. An additional value named
+// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority.
+func (e E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority")
+}
+
+const (
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority_UNSET E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority = 0
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority_STRICT corresponds to the value STRICT of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority_STRICT E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority = 1
+)
+
+// E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType. An additional value named
+// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType.
+func (e E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType")
+}
+
+const (
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_UNSET E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType = 0
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_QUEUE corresponds to the value QUEUE of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_QUEUE E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType = 1
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_IN_PROFILE corresponds to the value IN_PROFILE of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_IN_PROFILE E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType = 2
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_OUT_PROFILE corresponds to the value OUT_PROFILE of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_OUT_PROFILE E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType = 3
+)
+
+// E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType is a derived int64 type which is used to represent
+// the enumerated node OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType. An additional value named
+// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType int64
+
+// IsYANGGoEnum ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType implements the yang.GoEnum
+// interface. This ensures that OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType) IsYANGGoEnum() {
+}
+
+// ΛMap returns the value lookup map associated with  OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType.
+func (E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType.
+func (e E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType")
+}
+
+const (
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_UNSET corresponds to the value UNSET of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_UNSET E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType = 0
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_SCHEDULER corresponds to the value SCHEDULER of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_SCHEDULER E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType = 1
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_FWD_GROUP corresponds to the value FWD_GROUP of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_FWD_GROUP E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType = 2
+	// OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_INTERFACE corresponds to the value INTERFACE of OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType
+	OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType_INTERFACE E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType = 3
+)
+
 // E_OpenconfigSystemGrpc_GRPC_SERVICE is a derived int64 type which is used to represent
 // the enumerated node OpenconfigSystemGrpc_GRPC_SERVICE. An additional value named
 // OpenconfigSystemGrpc_GRPC_SERVICE_UNSET is added to the enumeration which is used as
@@ -1484,6 +1941,70 @@ const (
 	OpenconfigVlanTypes_VlanModeType_ACCESS E_OpenconfigVlanTypes_VlanModeType = 1
 	// OpenconfigVlanTypes_VlanModeType_TRUNK corresponds to the value TRUNK of OpenconfigVlanTypes_VlanModeType
 	OpenconfigVlanTypes_VlanModeType_TRUNK E_OpenconfigVlanTypes_VlanModeType = 2
+)
+
+// E_SignalboxQos_MinimumBandwidthMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxQos_MinimumBandwidthMode. An additional value named
+// SignalboxQos_MinimumBandwidthMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxQos_MinimumBandwidthMode int64
+
+// IsYANGGoEnum ensures that SignalboxQos_MinimumBandwidthMode implements the yang.GoEnum
+// interface. This ensures that SignalboxQos_MinimumBandwidthMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxQos_MinimumBandwidthMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxQos_MinimumBandwidthMode.
+func (E_SignalboxQos_MinimumBandwidthMode) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxQos_MinimumBandwidthMode.
+func (e E_SignalboxQos_MinimumBandwidthMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxQos_MinimumBandwidthMode")
+}
+
+const (
+	// SignalboxQos_MinimumBandwidthMode_UNSET corresponds to the value UNSET of SignalboxQos_MinimumBandwidthMode
+	SignalboxQos_MinimumBandwidthMode_UNSET E_SignalboxQos_MinimumBandwidthMode = 0
+	// SignalboxQos_MinimumBandwidthMode_NONE corresponds to the value NONE of SignalboxQos_MinimumBandwidthMode
+	SignalboxQos_MinimumBandwidthMode_NONE E_SignalboxQos_MinimumBandwidthMode = 1
+	// SignalboxQos_MinimumBandwidthMode_WEIGHT corresponds to the value WEIGHT of SignalboxQos_MinimumBandwidthMode
+	SignalboxQos_MinimumBandwidthMode_WEIGHT E_SignalboxQos_MinimumBandwidthMode = 2
+	// SignalboxQos_MinimumBandwidthMode_ABSOLUTE corresponds to the value ABSOLUTE of SignalboxQos_MinimumBandwidthMode
+	SignalboxQos_MinimumBandwidthMode_ABSOLUTE E_SignalboxQos_MinimumBandwidthMode = 3
+)
+
+// E_SignalboxQos_TrustMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxQos_TrustMode. An additional value named
+// SignalboxQos_TrustMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxQos_TrustMode int64
+
+// IsYANGGoEnum ensures that SignalboxQos_TrustMode implements the yang.GoEnum
+// interface. This ensures that SignalboxQos_TrustMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxQos_TrustMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxQos_TrustMode.
+func (E_SignalboxQos_TrustMode) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxQos_TrustMode.
+func (e E_SignalboxQos_TrustMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxQos_TrustMode")
+}
+
+const (
+	// SignalboxQos_TrustMode_UNSET corresponds to the value UNSET of SignalboxQos_TrustMode
+	SignalboxQos_TrustMode_UNSET E_SignalboxQos_TrustMode = 0
+	// SignalboxQos_TrustMode_NONE corresponds to the value NONE of SignalboxQos_TrustMode
+	SignalboxQos_TrustMode_NONE E_SignalboxQos_TrustMode = 1
+	// SignalboxQos_TrustMode_DSCP corresponds to the value DSCP of SignalboxQos_TrustMode
+	SignalboxQos_TrustMode_DSCP E_SignalboxQos_TrustMode = 2
+	// SignalboxQos_TrustMode_PCP corresponds to the value PCP of SignalboxQos_TrustMode
+	SignalboxQos_TrustMode_PCP E_SignalboxQos_TrustMode = 3
 )
 
 // E_SignalboxSwitchPort_DropDirection is a derived int64 type which is used to represent
@@ -2479,6 +3000,40 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		1: {Name: "ACTIVE"},
 		2: {Name: "SUSPENDED"},
 	},
+	"E_OpenconfigPacketMatchTypes_ETHERTYPE": {
+		1: {Name: "ETHERTYPE_ARP", DefiningModule: "openconfig-packet-match-types"},
+		2: {Name: "ETHERTYPE_IPV4", DefiningModule: "openconfig-packet-match-types"},
+		3: {Name: "ETHERTYPE_IPV6", DefiningModule: "openconfig-packet-match-types"},
+		4: {Name: "ETHERTYPE_LLDP", DefiningModule: "openconfig-packet-match-types"},
+		5: {Name: "ETHERTYPE_MPLS", DefiningModule: "openconfig-packet-match-types"},
+		6: {Name: "ETHERTYPE_ROCE", DefiningModule: "openconfig-packet-match-types"},
+		7: {Name: "ETHERTYPE_VLAN", DefiningModule: "openconfig-packet-match-types"},
+	},
+	"E_OpenconfigPacketMatchTypes_IP_PROTOCOL": {
+		1:  {Name: "IP_AUTH", DefiningModule: "openconfig-packet-match-types"},
+		2:  {Name: "IP_GRE", DefiningModule: "openconfig-packet-match-types"},
+		3:  {Name: "IP_ICMP", DefiningModule: "openconfig-packet-match-types"},
+		4:  {Name: "IP_IGMP", DefiningModule: "openconfig-packet-match-types"},
+		5:  {Name: "IP_IN_IP", DefiningModule: "openconfig-packet-match-types"},
+		6:  {Name: "IP_L2TP", DefiningModule: "openconfig-packet-match-types"},
+		7:  {Name: "IP_PIM", DefiningModule: "openconfig-packet-match-types"},
+		8:  {Name: "IP_RSVP", DefiningModule: "openconfig-packet-match-types"},
+		9:  {Name: "IP_TCP", DefiningModule: "openconfig-packet-match-types"},
+		10: {Name: "IP_UDP", DefiningModule: "openconfig-packet-match-types"},
+	},
+	"E_OpenconfigPacketMatchTypes_PortNumRange_Enum": {
+		1: {Name: "ANY"},
+	},
+	"E_OpenconfigPacketMatchTypes_TCP_FLAGS": {
+		1: {Name: "TCP_ACK", DefiningModule: "openconfig-packet-match-types"},
+		2: {Name: "TCP_CWR", DefiningModule: "openconfig-packet-match-types"},
+		3: {Name: "TCP_ECE", DefiningModule: "openconfig-packet-match-types"},
+		4: {Name: "TCP_FIN", DefiningModule: "openconfig-packet-match-types"},
+		5: {Name: "TCP_PSH", DefiningModule: "openconfig-packet-match-types"},
+		6: {Name: "TCP_RST", DefiningModule: "openconfig-packet-match-types"},
+		7: {Name: "TCP_SYN", DefiningModule: "openconfig-packet-match-types"},
+		8: {Name: "TCP_URG", DefiningModule: "openconfig-packet-match-types"},
+	},
 	"E_OpenconfigPlatformTypes_COMPONENT_OPER_STATUS": {
 		1: {Name: "ACTIVE", DefiningModule: "openconfig-platform-types"},
 		2: {Name: "DISABLED", DefiningModule: "openconfig-platform-types"},
@@ -2514,6 +3069,48 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		4: {Name: "OPERATING_SYSTEM_UPDATE", DefiningModule: "openconfig-platform-types"},
 		5: {Name: "SOFTWARE_MODULE", DefiningModule: "openconfig-platform-types"},
 	},
+	"E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE": {
+		1: {Name: "ONE_RATE_TWO_COLOR", DefiningModule: "openconfig-qos-types"},
+		2: {Name: "TWO_RATE_THREE_COLOR", DefiningModule: "openconfig-qos-types"},
+	},
+	"E_OpenconfigQosTypes_QueueBehavior": {
+		1: {Name: "SHAPE"},
+		2: {Name: "POLICE"},
+	},
+	"E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type": {
+		1: {Name: "IPV4"},
+		2: {Name: "IPV6"},
+		3: {Name: "MPLS"},
+		4: {Name: "ETHERNET"},
+	},
+	"E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode": {
+		1: {Name: "EXPLICIT"},
+		2: {Name: "BUILTIN"},
+	},
+	"E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode": {
+		1: {Name: "ANY"},
+		2: {Name: "ALL"},
+	},
+	"E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type": {
+		5:  {Name: "IPV4"},
+		7:  {Name: "IPV6"},
+		8:  {Name: "MPLS"},
+		9:  {Name: "IPV4_MULTICAST"},
+		10: {Name: "IPV6_MULTICAST"},
+	},
+	"E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority": {
+		1: {Name: "STRICT"},
+	},
+	"E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType": {
+		1: {Name: "QUEUE"},
+		2: {Name: "IN_PROFILE"},
+		3: {Name: "OUT_PROFILE"},
+	},
+	"E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType": {
+		1: {Name: "SCHEDULER"},
+		2: {Name: "FWD_GROUP"},
+		3: {Name: "INTERFACE"},
+	},
 	"E_OpenconfigSystemGrpc_GRPC_SERVICE": {
 		1: {Name: "GNMI", DefiningModule: "openconfig-system-grpc"},
 	},
@@ -2526,6 +3123,16 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 	"E_OpenconfigVlanTypes_VlanModeType": {
 		1: {Name: "ACCESS"},
 		2: {Name: "TRUNK"},
+	},
+	"E_SignalboxQos_MinimumBandwidthMode": {
+		1: {Name: "NONE"},
+		2: {Name: "WEIGHT"},
+		3: {Name: "ABSOLUTE"},
+	},
+	"E_SignalboxQos_TrustMode": {
+		1: {Name: "NONE"},
+		2: {Name: "DSCP"},
+		3: {Name: "PCP"},
 	},
 	"E_SignalboxSwitchPort_DropDirection": {
 		1: {Name: "INGRESS"},
@@ -2694,6 +3301,9 @@ func initΛEnumTypes() {
 		"/interfaces/interface/aggregation/teaming/state/primary-reselect": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTeaming_PrimaryReselect)(0)),
 		},
+		"/interfaces/interface/bandwidth/config/minimum-bandwidth-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxQos_MinimumBandwidthMode)(0)),
+		},
 		"/interfaces/interface/config/type": []reflect.Type{
 			reflect.TypeOf((E_IETFInterfaces_InterfaceType)(0)),
 		},
@@ -2825,6 +3435,66 @@ func initΛEnumTypes() {
 		},
 		"/packet-tests/packet-test/steps/step/state/verdict": []reflect.Type{
 			reflect.TypeOf((E_SignalboxTrace_Verdict)(0)),
+		},
+		"/qos/classifiers/classifier/config/type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Classifiers_Classifier_Config_Type)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/ipv4/config/protocol": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_IP_PROTOCOL)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/ipv6/config/protocol": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_IP_PROTOCOL)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/l2/config/ethertype": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_ETHERTYPE)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/transport/config/destination-port": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_PortNumRange_Enum)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/transport/config/detail-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_DetailMode)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/transport/config/explicit-detail-match-mode": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Classifiers_Classifier_Terms_Term_Conditions_Transport_Config_ExplicitDetailMatchMode)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/transport/config/explicit-tcp-flags": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_TCP_FLAGS)(0)),
+		},
+		"/qos/classifiers/classifier/terms/term/conditions/transport/config/source-port": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigPacketMatchTypes_PortNumRange_Enum)(0)),
+		},
+		"/qos/interfaces/interface/input/classifiers/classifier/config/type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type)(0)),
+		},
+		"/qos/interfaces/interface/input/classifiers/classifier/state/type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type)(0)),
+		},
+		"/qos/interfaces/interface/input/classifiers/classifier/type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_Interfaces_Interface_Input_Classifiers_Classifier_Config_Type)(0)),
+		},
+		"/qos/interfaces/interface/input/config/trust": []reflect.Type{
+			reflect.TypeOf((E_SignalboxQos_TrustMode)(0)),
+		},
+		"/qos/interfaces/interface/input/state/trust": []reflect.Type{
+			reflect.TypeOf((E_SignalboxQos_TrustMode)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/config/priority": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Config_Priority)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/config/type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQosTypes_QOS_SCHEDULER_TYPE)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/inputs/input/config/input-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/one-rate-two-color/config/queuing-behavior": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQosTypes_QueueBehavior)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/output/config/output-type": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Output_Config_OutputType)(0)),
+		},
+		"/qos/scheduler-policies/scheduler-policy/schedulers/scheduler/two-rate-three-color/config/queuing-behavior": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigQosTypes_QueueBehavior)(0)),
 		},
 		"/system/cpus/cpu/index": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigSystem_System_Cpus_Cpu_State_Index_Enum)(0)),

@@ -87,6 +87,13 @@ var valuesInterfacesInterfaceAggregationTeamingStateLastFailoverReason = []Value
 	{"TOO_FEW_LINKS", ""},
 }
 
+// valuesInterfacesInterfaceBandwidthConfigMinimumBandwidthMode are the values of /interfaces/interface/bandwidth/config/minimum-bandwidth-mode.
+var valuesInterfacesInterfaceBandwidthConfigMinimumBandwidthMode = []Value{
+	{"NONE", ""},
+	{"WEIGHT", ""},
+	{"ABSOLUTE", ""},
+}
+
 // valuesInterfacesInterfaceConfigType are the values of /interfaces/interface/config/type.
 var valuesInterfacesInterfaceConfigType = []Value{
 	{"a12MppSwitch", "iana-if-type"},
@@ -604,14 +611,118 @@ var valuesPacketTestsPacketTestStepsStepStateStage = []Value{
 	{"KERNEL", ""},
 }
 
-// valuesSystemCpusCpuIndex are the values of /system/cpus/cpu/index.
-var valuesSystemCpusCpuIndex = []Value{
+// valuesQosClassifiersClassifierConfigType are the values of /qos/classifiers/classifier/config/type.
+var valuesQosClassifiersClassifierConfigType = []Value{
+	{"IPV4", ""},
+	{"IPV6", ""},
+	{"MPLS", ""},
+	{"ETHERNET", ""},
+}
+
+// valuesQosClassifiersClassifierTermsTermConditionsIpv4ConfigProtocol are the values of /qos/classifiers/classifier/terms/term/conditions/ipv4/config/protocol.
+var valuesQosClassifiersClassifierTermsTermConditionsIpv4ConfigProtocol = []Value{
+	{"IP_AUTH", "openconfig-packet-match-types"},
+	{"IP_GRE", "openconfig-packet-match-types"},
+	{"IP_ICMP", "openconfig-packet-match-types"},
+	{"IP_IGMP", "openconfig-packet-match-types"},
+	{"IP_IN_IP", "openconfig-packet-match-types"},
+	{"IP_L2TP", "openconfig-packet-match-types"},
+	{"IP_PIM", "openconfig-packet-match-types"},
+	{"IP_RSVP", "openconfig-packet-match-types"},
+	{"IP_TCP", "openconfig-packet-match-types"},
+	{"IP_UDP", "openconfig-packet-match-types"},
+}
+
+// valuesQosClassifiersClassifierTermsTermConditionsL2ConfigEthertype are the values of /qos/classifiers/classifier/terms/term/conditions/l2/config/ethertype.
+var valuesQosClassifiersClassifierTermsTermConditionsL2ConfigEthertype = []Value{
+	{"ETHERTYPE_ARP", "openconfig-packet-match-types"},
+	{"ETHERTYPE_IPV4", "openconfig-packet-match-types"},
+	{"ETHERTYPE_IPV6", "openconfig-packet-match-types"},
+	{"ETHERTYPE_LLDP", "openconfig-packet-match-types"},
+	{"ETHERTYPE_MPLS", "openconfig-packet-match-types"},
+	{"ETHERTYPE_ROCE", "openconfig-packet-match-types"},
+	{"ETHERTYPE_VLAN", "openconfig-packet-match-types"},
+}
+
+// valuesQosClassifiersClassifierTermsTermConditionsTransportConfigDestinationPort are the values of /qos/classifiers/classifier/terms/term/conditions/transport/config/destination-port.
+var valuesQosClassifiersClassifierTermsTermConditionsTransportConfigDestinationPort = []Value{
+	{"ANY", ""},
+}
+
+// valuesQosClassifiersClassifierTermsTermConditionsTransportConfigDetailMode are the values of /qos/classifiers/classifier/terms/term/conditions/transport/config/detail-mode.
+var valuesQosClassifiersClassifierTermsTermConditionsTransportConfigDetailMode = []Value{
+	{"EXPLICIT", ""},
+	{"BUILTIN", ""},
+}
+
+// valuesQosClassifiersClassifierTermsTermConditionsTransportConfigExplicitDetailMatchMode are the values of /qos/classifiers/classifier/terms/term/conditions/transport/config/explicit-detail-match-mode.
+var valuesQosClassifiersClassifierTermsTermConditionsTransportConfigExplicitDetailMatchMode = []Value{
+	{"ANY", ""},
 	{"ALL", ""},
 }
 
-// valuesSystemGrpcServersGrpcServerStateListenAddresses are the values of /system/grpc-servers/grpc-server/state/listen-addresses.
-var valuesSystemGrpcServersGrpcServerStateListenAddresses = []Value{
-	{"ANY", ""},
+// valuesQosClassifiersClassifierTermsTermConditionsTransportConfigExplicitTcpFlags are the values of /qos/classifiers/classifier/terms/term/conditions/transport/config/explicit-tcp-flags.
+var valuesQosClassifiersClassifierTermsTermConditionsTransportConfigExplicitTcpFlags = []Value{
+	{"TCP_ACK", "openconfig-packet-match-types"},
+	{"TCP_CWR", "openconfig-packet-match-types"},
+	{"TCP_ECE", "openconfig-packet-match-types"},
+	{"TCP_FIN", "openconfig-packet-match-types"},
+	{"TCP_PSH", "openconfig-packet-match-types"},
+	{"TCP_RST", "openconfig-packet-match-types"},
+	{"TCP_SYN", "openconfig-packet-match-types"},
+	{"TCP_URG", "openconfig-packet-match-types"},
+}
+
+// valuesQosInterfacesInterfaceInputClassifiersClassifierConfigType are the values of /qos/interfaces/interface/input/classifiers/classifier/config/type.
+var valuesQosInterfacesInterfaceInputClassifiersClassifierConfigType = []Value{
+	{"IPV4", ""},
+	{"IPV6", ""},
+	{"MPLS", ""},
+	{"IPV4_MULTICAST", ""},
+	{"IPV6_MULTICAST", ""},
+}
+
+// valuesQosInterfacesInterfaceInputConfigTrust are the values of /qos/interfaces/interface/input/config/trust.
+var valuesQosInterfacesInterfaceInputConfigTrust = []Value{
+	{"NONE", ""},
+	{"DSCP", ""},
+	{"PCP", ""},
+}
+
+// valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerConfigPriority are the values of /qos/scheduler-policies/scheduler-policy/schedulers/scheduler/config/priority.
+var valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerConfigPriority = []Value{
+	{"STRICT", ""},
+}
+
+// valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerConfigType are the values of /qos/scheduler-policies/scheduler-policy/schedulers/scheduler/config/type.
+var valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerConfigType = []Value{
+	{"ONE_RATE_TWO_COLOR", "openconfig-qos-types"},
+	{"TWO_RATE_THREE_COLOR", "openconfig-qos-types"},
+}
+
+// valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerInputsInputConfigInputType are the values of /qos/scheduler-policies/scheduler-policy/schedulers/scheduler/inputs/input/config/input-type.
+var valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerInputsInputConfigInputType = []Value{
+	{"QUEUE", ""},
+	{"IN_PROFILE", ""},
+	{"OUT_PROFILE", ""},
+}
+
+// valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerOneRateTwoColorConfigQueuingBehavior are the values of /qos/scheduler-policies/scheduler-policy/schedulers/scheduler/one-rate-two-color/config/queuing-behavior.
+var valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerOneRateTwoColorConfigQueuingBehavior = []Value{
+	{"SHAPE", ""},
+	{"POLICE", ""},
+}
+
+// valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerOutputConfigOutputType are the values of /qos/scheduler-policies/scheduler-policy/schedulers/scheduler/output/config/output-type.
+var valuesQosSchedulerPoliciesSchedulerPolicySchedulersSchedulerOutputConfigOutputType = []Value{
+	{"SCHEDULER", ""},
+	{"FWD_GROUP", ""},
+	{"INTERFACE", ""},
+}
+
+// valuesSystemCpusCpuIndex are the values of /system/cpus/cpu/index.
+var valuesSystemCpusCpuIndex = []Value{
+	{"ALL", ""},
 }
 
 // valuesSystemGrpcServersGrpcServerStateServices are the values of /system/grpc-servers/grpc-server/state/services.
