@@ -30,11 +30,12 @@ type Config struct {
 	sessions Sessions                // of traces, by id, as they were decoded
 	sflow    *SFlow                  // nil where nothing of it is configured
 	lldp     spec.LLDP               // what holds for the whole system
+	qos      *qos                    // classifiers, policies and what they refer to
 }
 
 // NewConfig is the configuration of nothing.
 func NewConfig() *Config {
-	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}, sessions: Sessions{}, lldp: spec.LLDP{Enabled: true}}
+	return &Config{device: new(oc.Device), index: newIndex(), switches: map[string]*spec.Switch{}, sessions: Sessions{}, lldp: spec.LLDP{Enabled: true}, qos: newQoS()}
 }
 
 // Next validates what a transaction touches, and translates it for the
@@ -44,7 +45,8 @@ func (c *Config) Next(d *oc.Device, touched Touched) (*Config, spec.Change, erro
 	touched.complete(c.device, d)
 	next := &Config{device: d, index: c.index.next(c.device, d, touched), switches: c.switches, sessions: c.sessions}
 	change := spec.Change{Ports: map[string]*spec.Port{}, Switches: map[string]*spec.Switch{}}
-	err := errors.Join(next.decodeLLDPSystem(c, touched), next.decodePorts(c, touched, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched), next.decodeSFlow(c, touched))
+	uses, err := next.decodeQoSObjects(c, touched.qos)
+	err = errors.Join(err, next.decodeLLDPSystem(c, touched), next.decodePorts(c, touched, uses, change), next.decodeSwitches(c, touched, change), next.decodeSessions(c, touched), next.decodeSFlow(c, touched))
 	if err != nil {
 		return nil, spec.Change{}, once(err)
 	}
@@ -82,8 +84,8 @@ func (c *Config) Of(change spec.Change) (spec.Change, error) {
 }
 
 // decodePorts decodes the interfaces that were touched, and those whose switch
-// may be another one now.
-func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change) error {
+// may be another one now, or that use what is another one now.
+func (c *Config) decodePorts(before *Config, touched Touched, uses []qosUse, change spec.Change) error {
 	names := maps.Clone(touched.Interfaces)
 	for name, parts := range touched.instances {
 		for id := range parts.members {
@@ -98,6 +100,7 @@ func (c *Config) decodePorts(before *Config, touched Touched, change spec.Change
 		config.addTeams(names, touched)
 	}
 	c.addLLDP(names, touched)
+	c.addQoS(names, before, touched.qos, uses)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		port, err := c.decodePort(name)

@@ -39,6 +39,7 @@ func touchAll(d *oc.Device) Touched {
 		t.lldp[name] = struct{}{}
 	}
 	t.lldp[""] = struct{}{}
+	touchQoS(t.qos, d)
 	for id := range sessions(d) {
 		t.sessions[id] = struct{}{}
 	}

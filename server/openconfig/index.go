@@ -18,6 +18,9 @@ type index struct {
 	members *btree.Map[string, []listing] // in ascending order
 	statics *btree.Map[string, []station]
 	teams   *btree.Map[string, []string] // the members of an aggregate
+	// qosPorts are the entries of /qos/interfaces that are about a port, and
+	// qosUses those that refer to what qosUse.key names.
+	qosPorts, qosUses *btree.Map[string, []string]
 }
 
 // listing is an entry of /network-instances/network-instance/interfaces.
@@ -38,15 +41,16 @@ func (a station) compare(b station) int {
 }
 
 func newIndex() *index {
-	return &index{new(btree.Map[string, []listing]), new(btree.Map[string, []station]), new(btree.Map[string, []string])}
+	return &index{new(btree.Map[string, []listing]), new(btree.Map[string, []station]), new(btree.Map[string, []string]), new(btree.Map[string, []string]), new(btree.Map[string, []string])}
 }
 
 // next is the index after a transaction.
 func (x *index) next(before, after *oc.Device, touched Touched) *index {
-	if len(touched.instances) == 0 && len(touched.Interfaces) == 0 {
+	if len(touched.instances) == 0 && len(touched.Interfaces) == 0 && len(touched.qos.interfaces) == 0 {
 		return x
 	}
-	y := &index{x.members.Copy(), x.statics.Copy(), x.teams.Copy()}
+	y := &index{x.members.Copy(), x.statics.Copy(), x.teams.Copy(), x.qosPorts.Copy(), x.qosUses.Copy()}
+	y.moveQoS(before, after, touched.qos.interfaces)
 	for name := range touched.Interfaces {
 		move(y.teams, aggregateOf(interfaces(before)[name]), aggregateOf(interfaces(after)[name]), name, strings.Compare)
 	}

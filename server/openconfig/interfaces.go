@@ -16,7 +16,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	if entry == nil {
 		return nil, errors.Join(c.index.checkReferences(name),
 			checkNoLACP(name, lacpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"),
-			checkNoLLDP(name, lldpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"))
+			checkNoLLDP(name, lldpInterfaces(c.device)[name], "interface "+name+" is not configured in /interfaces: configure it"),
+			c.checkNoQoS(name, "interface "+name+" is not configured in /interfaces: configure it"))
 	}
 	config := interfaceConfig(entry)
 	port := &spec.Port{
@@ -41,6 +42,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	errs = append(errs, err)
 	port.Switched, err = decodeSwitchedVLAN(name, c.index.switchOf(name), entry)
 	errs = append(errs, err, decodeAllowTeaming(port.Switched, name, entry), c.checkStations(name, port.Switched))
+	port.QoS, err = c.decodeQoS(name, entry, port)
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

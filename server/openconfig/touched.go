@@ -23,6 +23,8 @@ type Touched struct {
 	sessions map[string]struct{}
 	// sflow has "" where anything of sFlow was touched.
 	sflow map[string]struct{}
+	// qos is what was touched below /qos.
+	qos *qosTouched
 }
 
 // parts are the entries that were touched within a network instance.
@@ -34,13 +36,17 @@ type parts struct {
 
 // NewTouched is an empty set.
 func NewTouched() Touched {
-	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
+	return Touched{map[string]struct{}{}, map[string]*parts{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}, newQoSTouched()}
 }
 
 // Add notes the path of a leaf or list entry that was set or deleted, with
 // canonical keys. Above the lists only /lacp/config, /lldp/config and
 // /sampling/sflow/config touch anything.
 func (t Touched) Add(path schema.Path) {
+	if path.Node >= ocpath.Qos && path.Node < ocpath.Get(ocpath.Qos).End {
+		t.qos.add(path)
+		return
+	}
 	switch list := schema.NearestList(path.Node); list {
 	case ocpath.InterfacesInterface:
 		t.Interfaces[path.Keys[0]] = struct{}{}
