@@ -34,11 +34,7 @@ func (a *attribute[V]) List() (map[uint32]V, error) {
 func (a *attribute[V]) Put(index uint32, v V) error {
 	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: int(index)}}
 	if err := a.write(link, v); err != nil {
-		name := fmt.Sprint(index)
-		if l, lost := a.conn.Link(index); lost == nil { // people know it by its name
-			name = l.Name
-		}
-		return fmt.Errorf("interface %s: set %s to %v: %w", name, a.name, v, err)
+		return fmt.Errorf("interface %s: set %s to %v: %w", a.conn.name(index), a.name, v, err)
 	}
 	return nil
 }

@@ -92,12 +92,23 @@ func (l *Link) Oper() spec.OperStatus {
 	return spec.OperDown
 }
 
-// Links reads all interfaces of the namespace, by ifindex.
+// Links reads all interfaces of the namespace, by ifindex, but for detours.
+func (c *Conn) Links() (map[uint32]Link, error) {
+	links, err := c.links()
+	for index := range links {
+		if IsDetour(index) {
+			delete(links, index)
+		}
+	}
+	return links, err
+}
+
+// links reads all interfaces of the namespace, by ifindex.
 //
 // The request is not the library's LinkList: that does not read the bounds of
 // the MTU nor the carrier's changes, and of its answer only the result is left.
 // parseLink needs the message.
-func (c *Conn) Links() (map[uint32]Link, error) {
+func (c *Conn) links() (map[uint32]Link, error) {
 	r := c.request(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	messages, err := execute(r, unix.RTM_NEWLINK)

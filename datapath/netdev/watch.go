@@ -23,6 +23,9 @@ type Changes struct {
 	// true where it said that the interface went. An interface that went may be
 	// there again, under the same ifindex.
 	Links map[uint32]bool
+	// Detours are those, by the number of their port, of which the kernel said
+	// something. They are no Links.
+	Detours map[uint16]bool
 }
 
 // Watcher hears of changes of interfaces. It gathers where to look until
@@ -154,6 +157,13 @@ func (w *Watcher) heard(u *netlink.LinkUpdate) {
 	gone := u.Header.Type == unix.RTM_DELLINK && u.IfInfomsg.Family == unix.AF_UNSPEC
 	index := uint32(u.IfInfomsg.Index)
 	w.note(func(c *Changes) {
+		if IsDetour(index) {
+			if c.Detours == nil {
+				c.Detours = make(map[uint16]bool)
+			}
+			c.Detours[detourOf(index)] = true
+			return
+		}
 		if c.Links == nil {
 			c.Links = make(map[uint32]bool)
 		}
