@@ -182,18 +182,19 @@ func (t classes) check(k ClassKey, v Class) error {
 	return nil
 }
 
-// put writes a normal value and looks at what the kernel made of it: that
-// leaves a class where it is, and would put one whose parent is missing under
-// the scheduler, in silence.
+// put writes a normal value and looks at what the kernel made of it: that puts a
+// class whose parent is missing under the scheduler, in silence, and leaves one
+// that exists where it is.
 func (t classes) put(k ClassKey, v Class) error {
-	if v.Parent != 0 {
-		if _, err := t.conn.tcGet(unix.RTM_GETTCLASS, k.IfIndex, rootHandle|uint32(v.Parent), 0); err != nil {
-			return fmt.Errorf("the class above it, %x: %w", v.Parent, err)
+	have, err := t.write(k, v, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	switch {
+	case err == nil && have.Parent != v.Parent:
+		return errors.Join(fmt.Errorf("the class above it, %x: %w", v.Parent, unix.ENOENT), t.remove(k))
+	case errors.Is(err, unix.EEXIST):
+		have, err = t.write(k, v, 0)
+		if err == nil && have.Parent != v.Parent {
+			have, err = t.move(k, v)
 		}
-	}
-	have, err := t.write(k, v)
-	if err == nil && have.Parent != v.Parent && !t.inner {
-		have, err = t.move(k, v)
 	}
 	if err == nil && have != v {
 		err = fmt.Errorf("the kernel made of %+v: %+v", v, have)
@@ -202,9 +203,9 @@ func (t classes) put(k ClassKey, v Class) error {
 }
 
 // write sends a value and returns what the kernel echoes.
-func (t classes) write(k ClassKey, v Class) (Class, error) {
+func (t classes) write(k ClassKey, v Class, flags int) (Class, error) {
 	parent := rootHandle | uint32(v.Parent)
-	r := t.conn.tcRequest(unix.RTM_NEWTCLASS, unix.NLM_F_CREATE|unix.NLM_F_ACK|unix.NLM_F_ECHO, k.IfIndex, k.handle(), parent,
+	r := t.conn.tcRequest(unix.RTM_NEWTCLASS, flags|unix.NLM_F_ACK|unix.NLM_F_ECHO, k.IfIndex, k.handle(), parent,
 		kindOf("htb"), classOptions(v))
 	messages, err := r.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWTCLASS)
 	if err != nil {
@@ -220,6 +221,14 @@ func (t classes) write(k ClassKey, v Class) (Class, error) {
 // move gives a leaf another parent, which the kernel has no call for: it ends,
 // with what waits in it gone out before, and begins anew with its queue.
 func (t classes) move(k ClassKey, v Class) (Class, error) {
+	if t.inner {
+		return Class{}, fmt.Errorf("%w: it cannot be put under %x while it is under another", unix.EBUSY, v.Parent)
+	}
+	if v.Parent != 0 {
+		if _, err := t.conn.tcGet(unix.RTM_GETTCLASS, k.IfIndex, rootHandle|uint32(v.Parent), 0); err != nil {
+			return Class{}, fmt.Errorf("the class above it, %x: %w", v.Parent, err)
+		}
+	}
 	waiting := queues{t.conn}
 	queue, had, err := waiting.at(k)
 	if err == nil {
@@ -228,7 +237,7 @@ func (t classes) move(k ClassKey, v Class) (Class, error) {
 	if err != nil {
 		return Class{}, err
 	}
-	have, err := t.write(k, v)
+	have, err := t.write(k, v, unix.NLM_F_CREATE)
 	if err == nil && had {
 		err = waiting.Put(k, queue)
 	}

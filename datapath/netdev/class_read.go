@@ -74,7 +74,7 @@ func (t classes) Delete(k ClassKey) error {
 
 func (t classes) remove(k ClassKey) error {
 	if !t.inner {
-		if err := t.drain(k); err != nil {
+		if err := t.conn.drain(k); err != nil {
 			return err
 		}
 	}
@@ -85,11 +85,11 @@ func (t classes) remove(k ClassKey) error {
 }
 
 // drain waits until nothing is in a leaf, or nothing leaves it.
-func (t classes) drain(k ClassKey) error {
+func (c *Conn) drain(k ClassKey) error {
 	end := time.Now().Add(drainWithin)
 	stuck := time.Now().Add(drainStuck)
 	for sent := uint64(0); ; time.Sleep(drainPoll) {
-		s, err := t.stats(k)
+		s, err := c.classStat(k)
 		if absent(err) {
 			return nil
 		}
@@ -105,9 +105,9 @@ func (t classes) drain(k ClassKey) error {
 	}
 }
 
-// stats is what the kernel counts of one class.
-func (t classes) stats(k ClassKey) (QueueStat, error) {
-	o, err := t.conn.tcGet(unix.RTM_GETTCLASS, k.IfIndex, k.handle(), 0)
+// classStat is what the kernel counts of one class.
+func (c *Conn) classStat(k ClassKey) (QueueStat, error) {
+	o, err := c.tcGet(unix.RTM_GETTCLASS, k.IfIndex, k.handle(), 0)
 	if err != nil {
 		return QueueStat{}, err
 	}

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink/nl"
@@ -116,23 +117,31 @@ func (t queues) Put(k ClassKey, v Queue) error {
 	return nil
 }
 
+// put asks what is there only where the kernel refuses: it does not put one in
+// another's place, nor change its kind.
 func (t queues) put(k ClassKey, v Queue) error {
-	have, err := t.conn.qdisc(k.IfIndex, k.handle())
-	if err != nil {
-		return err
+	err := t.write(k, v)
+	if err == nil {
+		return nil
 	}
+	have, other := t.conn.qdisc(k.IfIndex, k.handle())
 	switch {
-	case have.handle == 0: // the kernel's own, or none
+	case other != nil || have.handle == 0:
+		return err
 	case have.handle != k.queueHandle():
 		return &ForeignQdiscError{Interface: t.conn.name(k.IfIndex), Kind: have.kind, Handle: have.handle, Parent: k.handle()}
-	case have.kind != v.kind():
-		if err := t.conn.tcSet(unix.RTM_DELQDISC, 0, k.IfIndex, k.queueHandle(), k.handle()); err != nil && !absent(err) {
-			return err
-		}
-		have.handle = 0
+	case have.kind == v.kind():
+		return err
 	}
+	if err := t.remove(k); err != nil {
+		return err
+	}
+	return t.write(k, v)
+}
+
+func (t queues) write(k ClassKey, v Queue) error {
 	if v.kind() == early {
-		return t.putRED(k, v, have.handle != 0)
+		return t.writeRED(k, v)
 	}
 	return t.conn.tcSet(unix.RTM_NEWQDISC, unix.NLM_F_CREATE, k.IfIndex, k.queueHandle(), k.handle(),
 		kindOf(v.kind()), fifoOptions(max(v.Octets, v.Packets)))
@@ -141,17 +150,25 @@ func (t queues) put(k ClassKey, v Queue) error {
 // fifoOptions is TCA_OPTIONS of bfifo and pfifo, struct tc_fifo_qopt.
 func fifoOptions(limit uint32) *nl.RtAttr { return nl.NewRtAttr(nl.TCA_OPTIONS, nl.Uint32Attr(limit)) }
 
-// Delete removes it; the kernel puts its own in its place, and what waits is
-// lost.
+// Delete removes it when it has run empty, as Leaves does; the kernel puts its
+// own in its place.
 func (t queues) Delete(k ClassKey) error {
 	have, err := t.conn.qdisc(k.IfIndex, k.handle())
 	if err == nil && have.handle == k.queueHandle() {
-		err = t.conn.tcSet(unix.RTM_DELQDISC, 0, k.IfIndex, k.queueHandle(), k.handle())
+		err = errors.Join(t.conn.drain(k), t.remove(k))
 	}
 	if err != nil && !absent(err) {
 		return fmt.Errorf("interface %s: remove the queue of class %x:%x: %w", t.conn.name(k.IfIndex), Handle, k.Minor, err)
 	}
 	return nil
+}
+
+func (t queues) remove(k ClassKey) error {
+	err := t.conn.tcSet(unix.RTM_DELQDISC, 0, k.IfIndex, k.queueHandle(), k.handle())
+	if absent(err) {
+		return nil
+	}
+	return err
 }
 
 // qdisc is the queueing discipline below a class; its handle is 0 where that is

@@ -3,6 +3,7 @@ package netdev
 import (
 	"errors"
 	"math"
+	"math/bits"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -46,15 +47,17 @@ func (c *Conn) HasRED() bool {
 	return false
 }
 
-// putRED makes or changes a RED and the FIFO below it, whose limit is that of
+// writeRED makes or changes a RED and the FIFO below it, whose limit is that of
 // the queue. RED's own limit is given only when it is made: with one, each
 // change gives it an empty FIFO.
-func (t queues) putRED(k ClassKey, v Queue, exists bool) error {
-	limit := v.Octets
-	if exists {
-		limit = 0
+func (t queues) writeRED(k ClassKey, v Queue) error {
+	set := func(flags int, limit uint32) error {
+		return t.conn.tcSet(unix.RTM_NEWQDISC, flags, k.IfIndex, k.queueHandle(), k.handle(), kindOf(early), v.redOptions(limit))
 	}
-	err := t.conn.tcSet(unix.RTM_NEWQDISC, unix.NLM_F_CREATE, k.IfIndex, k.queueHandle(), k.handle(), kindOf(early), v.redOptions(limit))
+	err := set(unix.NLM_F_CREATE|unix.NLM_F_EXCL, v.Octets)
+	if errors.Is(err, unix.EEXIST) {
+		err = set(0, 0)
+	}
 	if err != nil {
 		return err
 	}
@@ -90,20 +93,23 @@ func (v Queue) redOptions(limit uint32) *nl.RtAttr {
 // redWeight is -log2 of the weight of one sample, so that the average follows a
 // burst up to about the thresholds (the note on RED parameters that tc-red(8)
 // points to).
+//
+// The average shifted by it must have room in 32 bits.
 func redWeight(least, most uint32) uint8 {
+	room := uint8(31 - bits.Len32(most))
 	burst := (2*float64(least) + float64(most)) / (3 * redPacket)
 	average := float64(least) / redPacket
 	if burst+1 <= average { // it would never get there
 		return 1
 	}
 	w := 0.5
-	for log := uint8(1); log < 31; log++ {
+	for log := uint8(1); log < room; log++ {
 		if average <= burst+1-(1-math.Pow(1-w, burst))/w {
 			return log
 		}
 		w /= 2
 	}
-	return 31
+	return room
 }
 
 // redIdle is by how many bits the average falls after some idle time, in steps
@@ -111,13 +117,13 @@ func redWeight(least, most uint32) uint8 {
 func redIdle(weight uint8) (scale uint8, table []byte) {
 	const packet = redPacket / redIdleRate * 1e6 // microseconds that one takes
 	perMicrosecond := -math.Log2(1-1/float64(uint64(1)<<weight)) / packet
-	bits := func(cell int) float64 { return float64(uint64(cell)<<scale) * perMicrosecond }
-	for scale < 31 && bits(redStabLen) < redLeast {
+	fall := func(cell int) float64 { return float64(uint64(cell)<<scale) * perMicrosecond }
+	for scale < 31 && fall(redStabLen) < redLeast {
 		scale++
 	}
 	table = make([]byte, redStabLen)
 	for i := range table {
-		table[i] = uint8(min(bits(i), redLeast))
+		table[i] = uint8(min(fall(i), redLeast))
 	}
 	return scale, table
 }
