@@ -132,6 +132,8 @@ func (t queues) put(k ClassKey, v Queue) error {
 		return &ForeignQdiscError{Interface: t.conn.name(k.IfIndex), Kind: have.kind, Handle: have.handle, Parent: k.handle()}
 	case have.kind == v.kind():
 		return err
+	case v.kind() == early && !t.conn.HasRED():
+		return fmt.Errorf("random early detection: %w in this kernel", unix.ENOENT)
 	}
 	if err := t.remove(k); err != nil {
 		return err

@@ -47,6 +47,12 @@ func (s *sender) send(frames, size int) (dropped int) {
 	s.t.Helper()
 	frame := make([]byte, size)
 	frame[12], frame[13] = 0x88, 0xb5 // an EtherType for experiments
+	return s.frame(frames, frame)
+}
+
+// frame sends one again and again.
+func (s *sender) frame(frames int, frame []byte) (dropped int) {
+	s.t.Helper()
 	for range frames {
 		_, err := unix.Write(s.fd, frame)
 		switch {

@@ -27,16 +27,19 @@ const (
 )
 
 // HasRED asks whether the kernel has RED. It tries to make one that the kernel
-// refuses in any case, at an interface whose own root qdisc it has.
+// refuses in any case, at the loopback interface, or at another one where that
+// has a root qdisc of somebody's.
 func (c *Conn) HasRED() bool {
 	roots, err := c.RootQdiscs()
 	if err != nil {
 		return false
 	}
-	for index, q := range roots {
-		if q.Handle != 0 {
-			continue
-		}
+	const loopback = 1 // in each namespace
+	indexes := []uint32{loopback}
+	for index := range roots {
+		indexes = append(indexes, index)
+	}
+	for _, index := range indexes {
 		// Without parameters RED is refused with EINVAL; ENOENT says that there is no RED.
 		err := c.tcSet(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, rootHandle, tcRoot,
 			kindOf(early), nl.NewRtAttr(nl.TCA_OPTIONS, nil))

@@ -281,12 +281,6 @@ func TestQueues(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := []netdev.Queue{{Octets: 1 << 20}, {Octets: 5000}, {Packets: 100}, {Packets: 7}, {Octets: 1 << 31}}
-	if c.HasRED() {
-		values = append(values, netdev.Queue{Octets: 1 << 20, RedMin: 50_000, RedMax: 150_000},
-			netdev.Queue{Octets: 2 << 20, RedMin: 5000, RedMax: 150_000, ECN: true}, netdev.Queue{Octets: 1 << 20})
-	} else if err := c.Queues().Put(k, netdev.Queue{Octets: 1 << 20, RedMin: 50_000, RedMax: 150_000}); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("red where there is none: %v, want ENOENT", err)
-	}
 	testTable(t, c.Queues(), k, values...)
 	tc(t, here, "qdisc add dev v0 parent 5b0b:2 handle 77: pfifo limit 7")
 	err := c.Queues().Put(k, values[0])

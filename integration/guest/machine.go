@@ -33,7 +33,7 @@ func userland() debian.Set {
 
 // loaded are the modules that the guest loads at its start.
 func loaded() []string {
-	return []string{"veth", "bonding", "8021q", "bridge", "tun", "dummy", "sch_ingress", "inet_diag"}
+	return []string{"veth", "bonding", "8021q", "bridge", "tun", "dummy", "sch_ingress", "inet_diag", "sch_htb", "sch_red"}
 }
 
 // Machine can be booted.

@@ -43,7 +43,7 @@ func New(t testing.TB) *NS {
 	})
 	t.Cleanup(func() { n.fd.Close() })
 	var err error
-	n.Handle, err = netlink.NewHandleAt(n.fd)
+	n.Handle, err = netlink.NewHandleAt(n.fd, unix.NETLINK_ROUTE)
 	must(t, "netlink", err)
 	t.Cleanup(n.Handle.Close)
 	return n
