@@ -46,6 +46,7 @@ enum drop_reason {
 	DROP_LAG_DUPLICATE,
 	DROP_LAG_REFLECTION,
 	DROP_ADDRESS_ELSEWHERE,
+	DROP_POLICED,
 	NUM_DROP_REASONS,
 };
 
@@ -56,9 +57,11 @@ enum drop_reason {
  * One way of a set of port_of_ifindex: which port a kernel interface is.
  * Both halves are written as one word.
  */
+#define PORT_HELD_BACK	(1 << 15)	/* with a port: its queues are behind the frame */
+
 struct port_slot {
 	__u32 ifindex;	/* 0: free */
-	__u32 port;
+	__u32 port;	/* and PORT_HELD_BACK */
 } __attribute__((aligned(8)));
 
 #define INDEX_SETS	4096
@@ -76,6 +79,25 @@ enum port_flags {
 	PORT_AGGREGATE	= 1 << 4,	/* has members and no interface */
 	PORT_NO_TEAMING	= 1 << 5,	/* no address of another port moves here */
 };
+
+enum qos_flags {
+	QOS_RESOLVED	= 1 << 0,	/* of a flow: the class is known */
+	QOS_REMARKS	= 1 << 1,	/* the term changes marks */
+	QOS_DETOUR	= 1 << 2,	/* on its way to the queues of its own port */
+};
+
+/*
+ * What is to be done with the class and the rate of the frames that a port
+ * takes in; zero: nothing. One word, in a port and in each of its flows.
+ */
+struct port_qos {
+	__u16 queue;		/* of what no term names; 0: the default class */
+	__u16 instance;		/* by which terms and policers are counted, 0: none */
+	__u8 classifier;	/* 0: none */
+	__u8 term;		/* 1 + its place in the classifier; 0: none */
+	__u8 policers;		/* how many */
+	__u8 flags;		/* enum qos_flags */
+} __attribute__((aligned(8)));
 
 /*
  * A port. `how` is written as one word, and decides alone about untagged
@@ -99,7 +121,8 @@ struct port {
 	__u32 mtu;	/* octets above the Ethernet header and its tag */
 	__u16 lag;	/* of an aggregate: its number in lags */
 	__u16 aggregate; /* of a member: the port number of its aggregate */
-	__u32 reserved;
+	__u32 detour;	/* the interface whose queues hold back what comes in, 0: none */
+	struct port_qos qos;
 	__u64 tagged[VLAN_WORDS];
 };
 
@@ -314,9 +337,8 @@ struct port_counters {
 
 /*
  * What was resolved for a flow: how its frames leave. The key is compared as
- * three words; later stages (access lists, classes) widen it by the addresses
- * and ports of layer 3 and 4. Which member of an aggregate a frame leaves by is
- * found for each frame.
+ * three words. What depends on layers 3 and 4 is found for each frame: its class
+ * (classify.h), and the member of an aggregate that it leaves by.
  */
 #define FLOW_SLOTS	4096
 
@@ -335,9 +357,10 @@ struct flow {
 	__u64 source;		/* source octets 2-5, ingress ifindex << 32 */
 	__u64 state;		/* generation, tag without priority << 32 */
 	__u32 filled;		/* jiffies */
-	__u32 in_port;
+	__u16 in_port;		/* 0: it is on a detour */
+	__u16 vlan;
 	struct action action;
-	__u64 reserved;
+	struct port_qos qos;
 };
 
 /* What belongs to the whole datapath. */

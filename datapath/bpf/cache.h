@@ -11,6 +11,7 @@
 #ifndef SIGNALBOX_CACHE_H
 #define SIGNALBOX_CACHE_H
 
+#include "classify.h"
 #include "fdb.h"
 #include "maps.h"
 #include "parse.h"
@@ -58,7 +59,7 @@ static inline bool flow_hit(const struct flow *flow, const struct flow_key *key,
 }
 
 static inline void flow_fill(__u32 slot, const struct flow_key *key, __u32 now,
-			     __u32 in_port, const struct action *act)
+			     const struct passage *p)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flow_cache, &slot);
 
@@ -68,8 +69,10 @@ static inline void flow_fill(__u32 slot, const struct flow_key *key, __u32 now,
 	flow->source = key->source;
 	flow->state = key->state;
 	flow->filled = now;
-	flow->in_port = in_port;
-	flow->action = *act;
+	flow->in_port = p->in_port;
+	flow->vlan = p->vlan;
+	flow->action = p->act;
+	set_qos(&flow->qos, *(const __u64 *)&p->qos);
 }
 
 #endif

@@ -52,9 +52,9 @@ struct frame {
 	__u32 word1;		/* octets 8-11 */
 	__u32 ifindex;		/* where it came in */
 	__u32 octets;		/* without its outer tag */
-	__u32 tag_octets;	/* of the outer tag, whatever its TPID */
 	__u32 tag;		/* TAG_PRESENT | priority, DEI, VLAN id; or 0 */
 	__u32 priority;		/* and DEI of the tag it came with, in place */
+	__u16 tag_octets;	/* of the outer tag, whatever its TPID */
 	bool valid;		/* false: too short for its headers */
 };
 

@@ -27,12 +27,14 @@ struct passage {
 	__u32 port;		/* the same, or of a member its aggregate */
 	__u32 fid;
 	__u32 members;		/* that it was flooded to */
+	struct port_qos qos;	/* of in_port */
 	__u16 sw;
 	__u16 vlan;
 	__u8 in;		/* enum drop_reason: why it was dropped at in_port, */
 	__u8 out;		/* or can't leave by act */
 	bool to_host;		/* it is the host's */
 	bool to_all;		/* it is flooded */
+	bool held_back;		/* the queues of its port are behind it */
 	__u32 traced;		/* sessions that it may fit (trace.h) */
 };
 

@@ -2,11 +2,12 @@
 /*
  * switch.c - a VLAN-aware learning bridge at the tcx ingress of each port.
  *
- *   parse -> flow cache --hit----------------------------------------+
- *                |                                                   v
+ *   parse -> flow cache --hit------------------------------------------+
+ *                |                                                     v
  *               miss -> port -> guards -> VLAN -> admit -> learn -> FDB -> egress
  *                                                                    |       |
- *                                                                  flood     v
+ *                                                                    v       v
+ *                                                                  flood  classes
  *                                                                    +--> output
  *
  * Each stage gives DROP_NONE to go on or the reason to stop. There is one exit,
@@ -31,6 +32,7 @@
 #include "fdb.h"
 #include "admit.h"
 #include "flood.h"
+#include "qos.h"
 #include "cache.h"
 #include "kernel_drop.h"
 
@@ -46,6 +48,10 @@ const volatile struct {
 	enum switch_flags switch_flags;
 	enum fid_flags fid_flags;
 	enum fdb_event_kind fdb_event_kind;
+	enum qos_flags qos_flags;
+	enum key_kinds key_kinds;
+	enum classifier_flags classifier_flags;
+	struct class_key class_key;
 	struct fdb_event fdb_event;
 	enum trace_stage trace_stage;
 	enum trace_verdict trace_verdict;
@@ -57,7 +63,10 @@ const volatile struct {
 	struct kernel_drop kernel_drop;
 } shared_types;
 
-/* port_number is the port of an interface, or 0. */
+/*
+ * port_number is the port of an interface, or 0; with PORT_HELD_BACK where its
+ * queues are behind the frame.
+ */
 static inline __u32 port_number(__u32 ifindex)
 {
 	__u32 at = ifindex & (INDEX_SETS - 1);
@@ -138,6 +147,21 @@ static inline enum drop_reason learn(struct passage *p, struct vswitch *sw,
 			 flags & PORT_NO_TEAMING, p->now);
 }
 
+/*
+ * detour sends a frame to the queues that hold back what its port takes in. It
+ * is counted and looked at when it has passed them.
+ */
+static inline void detour(struct passage *p, __u32 ifindex)
+{
+	p->in_port = 0;
+	p->qos.flags |= QOS_DETOUR;
+	set_way(&p->act.way, ifindex, 0, 0);
+	set_form(&p->act, 0, 0);
+	if (p->qos.classifier)
+		classify_flow(p);
+	flow_fill(p->slot, &p->key, p->now, p);
+}
+
 /* forward takes a frame of a port through the stages. */
 static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p,
 				       const bool traced)
@@ -153,6 +177,11 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p,
 	reason = port_in(skb, p, &port, &how);
 	if (unlikely(reason || p->to_host))
 		return noted(traced, p, TRACE_INGRESS, reason, p->in_port, 0);
+	set_qos(&p->qos, qos_word(&port->qos));
+	if (unlikely(port->detour && !p->held_back) && !(traced && explaining)) {
+		detour(p, port->detour);
+		return DROP_NONE;
+	}
 	at = how.sw;
 	sw = bpf_map_lookup_elem(&switches, &at);
 	if (!sw || !(sw->flags & SWITCH_ENABLED))
@@ -195,9 +224,30 @@ static inline enum drop_reason forward(struct __sk_buff *skb, struct passage *p,
 		return DROP_LOOPBACK;
 	p->out = egress(f, to, how.sw, vlan, p->port, &p->act);
 	noted_out(traced, p, TRACE_EGRESS, p->out, to, p->out ? 0 : p->act.tag, false);
-	if (!p->out)
-		flow_fill(p->slot, &p->key, p->now, p->in_port, &p->act);
+	if (!p->out) {
+		if (p->qos.classifier)
+			classify_flow(p);
+		flow_fill(p->slot, &p->key, p->now, p);
+	}
 	return DROP_NONE;
+}
+
+/* enter finds the port that a frame came in at; false where it is none. */
+static inline bool enter(struct passage *p)
+{
+	__u32 number = port_number(p->frame.ifindex);
+
+	p->held_back = number & PORT_HELD_BACK;
+	p->in_port = number & ~PORT_HELD_BACK;
+	return number;
+}
+
+/* takes_detour: what becomes of the frame is told when it is back. */
+static inline bool takes_detour(const struct passage *p)
+{
+	struct port *port = bpf_map_lookup_elem(&ports, &p->in_port);
+
+	return port && port->detour && !p->held_back && !explaining;
 }
 
 /* resolve finds out what becomes of a frame that the cache doesn't know. */
@@ -205,8 +255,7 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 {
 	if (!p)
 		return 0;
-	p->in_port = port_number(p->frame.ifindex);
-	if (p->in_port)
+	if (enter(p))
 		p->in = forward(skb, p, false);
 	return 0;
 }
@@ -216,10 +265,9 @@ __attribute__((noinline)) int resolve_traced(struct __sk_buff *skb, struct passa
 {
 	if (!p)
 		return 0;
-	p->in_port = port_number(p->frame.ifindex);
-	if (!p->in_port)
+	if (!enter(p))
 		return 0;
-	if (trace_looks(skb, &p->frame))
+	if (!takes_detour(p) && trace_looks(skb, &p->frame))
 		trace_begin(skb, p, p->in_port, 0);
 	p->in = forward(skb, p, true);
 	return 0;
@@ -256,8 +304,8 @@ static inline int leave(struct __sk_buff *skb, struct passage *p, __u32 octets,
 	struct frame *f = &p->frame;
 	struct way way;
 
-	if (!in_port)
-		return TCX_NEXT;
+	if (unlikely(!in_port))
+		return act->way.ifindex ? send(act->way) : TCX_NEXT;
 	count_in(in_port, cast, octets, in);
 	if (traced && (to_host || in || !act->way.port))
 		finish(skb, p, to_host, in, out, 0);
@@ -296,12 +344,34 @@ static inline void trace_known(struct __sk_buff *skb, struct passage *p,
 		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16), out);
 }
 
+/* refuse is the exit of a frame of a known flow that goes no further. */
+static inline int refuse(struct __sk_buff *skb, struct passage *p, __u32 octets,
+			 const struct flow *flow, enum drop_reason reason,
+			 const bool traced)
+{
+	count_in(flow->in_port, CAST_UNICAST, octets, reason);
+	if (traced)
+		finish(skb, p, false, reason, DROP_NONE, 0);
+	return TCX_DROP;
+}
+
+/* noted_class is noted for what is done with a frame's class and rate. */
+static inline enum drop_reason noted_class(const bool traced, struct passage *p,
+					   enum drop_reason reason)
+{
+	note(traced, p, TRACE_CLASS, reason ? TRACE_DROPPED : TRACE_PASS, reason, 0,
+	     p->vlan, false, p->qos.queue);
+	return reason;
+}
+
 /* take_in takes a frame through the switch. */
 static inline int take_in(struct __sk_buff *skb, const bool traced)
 {
+	enum drop_reason reason;
 	struct flow *flow;
 	struct passage p;
 	__u32 octets;
+	__u64 word;
 
 	parse(skb, &p.frame);
 	if (traced && explaining)
@@ -312,8 +382,16 @@ static inline int take_in(struct __sk_buff *skb, const bool traced)
 	p.slot = flow_slot(&p.key);
 	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
 	if (flow && flow_hit(flow, &p.key, p.now)) {
-		if (traced)
+		if (traced && flow->in_port)
 			trace_known(skb, &p, flow);
+		word = qos_word(&flow->qos);
+		if (unlikely(word) && !qos_quick(skb, &flow->qos, octets)) {
+			set_qos(&p.qos, word);
+			p.vlan = flow->vlan;
+			reason = noted_class(traced && flow->in_port, &p, qos(skb, &p));
+			if (reason)
+				return refuse(skb, &p, octets, flow, reason, traced);
+		}
 		return leave(skb, &p, octets, CAST_UNICAST, flow->in_port,
 			     DROP_NONE, &flow->action, DROP_NONE, false, traced);
 	}
@@ -323,6 +401,8 @@ static inline int take_in(struct __sk_buff *skb, const bool traced)
 	p.out = DROP_NONE;
 	p.to_host = false;
 	p.to_all = false;
+	p.vlan = 0;
+	set_qos(&p.qos, 0);
 	set_way(&p.act.way, 0, 0, 0);
 	if (traced) {
 		p.traced = 0;
@@ -330,7 +410,9 @@ static inline int take_in(struct __sk_buff *skb, const bool traced)
 	} else {
 		resolve(skb, &p);
 	}
-	if (unlikely(p.to_all))
+	if (unlikely(qos_word(&p.qos)) && !p.in && !p.out)
+		p.in = noted_class(traced, &p, qos(skb, &p));
+	if (unlikely(p.to_all) && !p.in)
 		flood_frame(skb, &p);
 	return leave(skb, &p, octets, frame_cast(&p.frame), p.in_port,
 		     p.in, &p.act, p.out, p.to_host, traced);
@@ -363,7 +445,7 @@ int see_kernel_drop(__u64 *args)
 	if (!dev || (__u64)dev->nd_net.net != READ_ONCE(globals.net) ||
 	    reason == kernel_own_reason)
 		return 0;
-	port = port_number(dev->ifindex);
+	port = port_number(dev->ifindex) & ~PORT_HELD_BACK;
 	if (port)
 		drop_note(skb, port, reason);
 	return 0;

@@ -33,6 +33,7 @@ func TestDropReasonsAreSpecs(t *testing.T) {
 		bpf.SwitchDropReasonDROP_LAG_DUPLICATE:     spec.DropLAGDuplicate,
 		bpf.SwitchDropReasonDROP_LAG_REFLECTION:    spec.DropLAGReflection,
 		bpf.SwitchDropReasonDROP_ADDRESS_ELSEWHERE: spec.DropAddressElsewhere,
+		bpf.SwitchDropReasonDROP_POLICED:           spec.DropPoliced,
 		bpf.SwitchDropReasonNUM_DROP_REASONS:       spec.NumDropReasons,
 	}
 	for got, want := range tests {

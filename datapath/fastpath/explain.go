@@ -16,10 +16,11 @@ import (
 // explainer is the program that says what it would do, on the maps of objects
 // but for those that it writes.
 type explainer struct {
-	maps    map[string]*ebpf.Map
-	program *ebpf.Program
-	pauses  array[[spec.LAGBuckets]bpf.SwitchLagPause]
-	record  bpf.SwitchTraceRecord
+	maps     map[string]*ebpf.Map
+	program  *ebpf.Program
+	pauses   array[[spec.LAGBuckets]bpf.SwitchLagPause]
+	policers array[bpf.SwitchPolicer]
+	record   bpf.SwitchTraceRecord
 }
 
 // written are the maps that a frame changes: an explanation has its own, and
@@ -27,7 +28,8 @@ type explainer struct {
 func written() []string {
 	return []string{
 		bpf.SwitchMapCounters, bpf.SwitchMapFlowCache, bpf.SwitchMapLagLoads,
-		bpf.SwitchMapLagPauses, bpf.SwitchMapFdbEvents,
+		bpf.SwitchMapLagPauses, bpf.SwitchMapFdbEvents, bpf.SwitchMapClassCache,
+		bpf.SwitchMapClassKeys, bpf.SwitchMapTermCounts, bpf.SwitchMapPolicers, bpf.SwitchMapPolicerShares,
 	}
 }
 
@@ -54,12 +56,15 @@ func (o *Objects) newExplainer() (_ *explainer, err error) {
 	if e.pauses, err = mapArray[[spec.LAGBuckets]bpf.SwitchLagPause](e.maps[bpf.SwitchMapLagPauses]); err != nil {
 		return nil, err
 	}
+	if e.policers, err = mapArray[bpf.SwitchPolicer](e.maps[bpf.SwitchMapPolicers]); err != nil {
+		return nil, err
+	}
 	e.program, err = o.loadTraced(&[spec.MaxTraces]*TraceSession{}, e.maps, build{explaining: true})
 	return e, err
 }
 
 func (e *explainer) close() error {
-	errs := []error{e.pauses.close()}
+	errs := []error{e.pauses.close(), e.policers.close()}
 	if e.program != nil {
 		errs = append(errs, e.program.Close())
 	}
@@ -90,7 +95,8 @@ func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bo
 		return r, false, err
 	}
 	e := o.explainer
-	copy(e.pauses.values[:], o.pauses.values[:])
+	copy(e.pauses.values, o.pauses.values)
+	copy(e.policers.values, o.policers.values)
 	none := bpf.SwitchTraceRecord{}
 	if err := e.maps[bpf.SwitchMapTraceRecords].Put(uint32(0), &none); err != nil {
 		return r, false, fmt.Errorf("explain: %w", err)

@@ -52,6 +52,9 @@ func (a anything) configure() {
 	for n := uint16(1); n <= anyPorts; n++ {
 		p := a.port()
 		p.IfIndex = a.ifindex[n]
+		if a.chance(30) {
+			p.QoS = a.qos(n)
+		}
 		if a.chance(3) {
 			p.IfIndex = 0
 		}
@@ -65,6 +68,17 @@ func (a anything) configure() {
 		err := a.o.Statics().Put(Address{uint16(1 + a.IntN(6)), host(uint16(1 + a.IntN(anyHosts)))}, uint16(1+a.IntN(anyAggregate)))
 		a.ok(err)
 	}
+}
+
+// qos polices what comes from one host: no frame has room.
+func (a anything) qos(n uint16) PortQoS {
+	mac := spec.MAC{255, 255, 255, 255, 255, 255}
+	term := spec.Term{Match: spec.Match{Source: host(uint16(1 + a.IntN(anyHosts))), SourceMask: mac}, Queue: "7", Remark: spec.Unmarked}
+	a.ok(a.o.Classifiers().Put(uint8(n), NewClassifier(&spec.Classifier{Terms: []spec.Term{term}}, queueNumber)))
+	a.ok(a.o.Policers().Put(PolicerKey{n, 0}, Policer{
+		Committed: spec.MinRate, Burst: 1, Queues: [8]uint16{7}, Exceed: spec.PolicerAction{Drop: true, Remark: spec.Unmarked},
+	}))
+	return PortQoS{Instance: n, Classifier: uint8(n), Policers: 1}
 }
 
 // port draws a port of any kind.

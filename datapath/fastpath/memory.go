@@ -22,11 +22,21 @@ type array[T any] struct {
 // multiple of eight octets: that is the kernel's distance between values.
 func mapArray[T any](m *ebpf.Map) (array[T], error) {
 	var zero T
-	size := int(unsafe.Sizeof(zero))
-	if size%8 != 0 || size != int(m.ValueSize()) {
+	if size := unsafe.Sizeof(zero); size != uintptr(m.ValueSize()) {
 		return array[T]{}, fmt.Errorf("map %s: a value has %d octets, want %d", m, m.ValueSize(), size)
 	}
-	n := int(m.MaxEntries())
+	return mapRows[T](m)
+}
+
+// mapRows is mapArray for rows of values: T is an array of them.
+func mapRows[T any](m *ebpf.Map) (array[T], error) {
+	var zero T
+	size := int(unsafe.Sizeof(zero))
+	whole := int(m.MaxEntries()) * int(m.ValueSize())
+	if size%8 != 0 || m.ValueSize()%8 != 0 || whole%size != 0 {
+		return array[T]{}, fmt.Errorf("map %s: %d values of %d octets are no rows of %d", m, m.MaxEntries(), m.ValueSize(), size)
+	}
+	n := whole / size
 	page := os.Getpagesize()
 	length := (n*size + page - 1) / page * page
 	mem, err := unix.Mmap(m.FD(), 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)

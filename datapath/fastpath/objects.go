@@ -65,6 +65,10 @@ type memory struct {
 	lagTables array[bpf.SwitchLagTable]
 	pauses    array[[spec.LAGBuckets]bpf.SwitchLagPause]
 	carriers  array[bpf.SwitchCarrier]
+
+	classifiers array[bpf.SwitchClassifier]
+	terms       array[[spec.MaxTerms]bpf.SwitchClassTerm]
+	policers    array[bpf.SwitchPolicer]
 }
 
 // Open loads the program and takes over the maps and links that are pinned
@@ -207,11 +211,12 @@ func (o *Objects) Close() error {
 
 func (m *memory) close() error {
 	return errors.Join(m.index.close(), m.ports.close(), m.switches.close(), m.fids.close(),
-		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.lagTables.close(), m.pauses.close(), m.carriers.close())
+		m.flood.close(), m.fdb.close(), m.globals.close(), m.lags.close(), m.lagTables.close(), m.pauses.close(), m.carriers.close(),
+		m.classifiers.close(), m.terms.close(), m.policers.close())
 }
 
 func (m *memory) open(maps map[string]*ebpf.Map) error {
-	var errs [11]error
+	var errs [14]error
 	m.index, errs[0] = mapArray[bpf.SwitchPortSet](maps[bpf.SwitchMapPortOfIfindex])
 	m.ports, errs[1] = mapArray[bpf.SwitchPort](maps[bpf.SwitchMapPorts])
 	m.switches, errs[2] = mapArray[bpf.SwitchVswitch](maps[bpf.SwitchMapSwitches])
@@ -222,6 +227,9 @@ func (m *memory) open(maps map[string]*ebpf.Map) error {
 	m.lags, errs[7] = mapArray[bpf.SwitchLag](maps[bpf.SwitchMapLags])
 	m.carriers, errs[8] = mapArray[bpf.SwitchCarrier](maps[bpf.SwitchMapCarriers])
 	m.lagTables, errs[10] = mapArray[bpf.SwitchLagTable](maps[bpf.SwitchMapLagTables])
+	m.classifiers, errs[11] = mapArray[bpf.SwitchClassifier](maps[bpf.SwitchMapClassifiers])
+	m.terms, errs[12] = mapRows[[spec.MaxTerms]bpf.SwitchClassTerm](maps[bpf.SwitchMapClassTerms])
+	m.policers, errs[13] = mapArray[bpf.SwitchPolicer](maps[bpf.SwitchMapPolicers])
 	m.pauses, errs[9] = mapArray[[spec.LAGBuckets]bpf.SwitchLagPause](maps[bpf.SwitchMapLagPauses])
 	return errors.Join(errs[:]...)
 }

@@ -42,6 +42,26 @@ type Port struct {
 	// NoTeaming keeps addresses that are known at another port from moving to
 	// this one (spec.DropAddressElsewhere).
 	NoTeaming bool
+	// Detour is the interface whose queues hold back what comes in at the port,
+	// before the switch sees it; 0 for none. What has passed it comes in at an
+	// interface whose number in PortNumbers has HeldBack.
+	Detour uint32
+	QoS    PortQoS
+}
+
+// PortQoS is what is done with the class and the rate of what comes in at a
+// port; the zero value is nothing.
+type PortQoS struct {
+	// Queue is the class of what no term of Classifier fits, 0 for the default
+	// class.
+	Queue uint16
+	// Instance is the number by which the frames of the classifier's terms and of
+	// policers are counted, 1..MaxInstances; 0 without both.
+	Instance uint16
+	// Classifier is its number in Classifiers, 0 for none.
+	Classifier uint8
+	// Policers is how many of the instance's policers are asked.
+	Policers uint8
 }
 
 // Ports is the table of ports by number, 1..spec.MaxPorts.
@@ -66,7 +86,8 @@ func (t Ports) List() (map[uint16]Port, error) {
 			Peer:       flags&bpf.SwitchPortFlagsPORT_PEER != 0,
 			Trunk:      flags&bpf.SwitchPortFlagsPORT_TRUNK != 0,
 			NoTeaming:  flags&bpf.SwitchPortFlagsPORT_NO_TEAMING != 0,
-			LAG:        v.Lag, MemberOf: v.Aggregate,
+			LAG:        v.Lag, MemberOf: v.Aggregate, Detour: v.Detour,
+			QoS: PortQoS{v.Qos.Queue, v.Qos.Instance, v.Qos.Classifier, v.Qos.Policers},
 		}
 		for w := range v.Tagged {
 			p.Tagged[w] = atomic.LoadUint64(&v.Tagged[w])
@@ -103,7 +124,8 @@ func (t Ports) Put(number uint16, p Port) error {
 	}
 	storeVLANs(v, &between)
 	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)
-	atomic.StoreUint64(word(&v.Lag), uint64(p.LAG)|uint64(p.MemberOf)<<16)
+	atomic.StoreUint64(word(&v.Lag), uint64(p.LAG)|uint64(p.MemberOf)<<16|uint64(p.Detour)<<32)
+	storeWord(&v.Qos, bpf.SwitchPortQos{Queue: p.QoS.Queue, Instance: p.QoS.Instance, Classifier: p.QoS.Classifier, Policers: p.QoS.Policers})
 	how := v.How
 	how.Flags, how.Sw, how.Pvid = portFlags(p), p.Switch, p.PVID
 	how.Version++
@@ -156,6 +178,7 @@ func (t Ports) Delete(number uint16) error {
 	storeWord(&v.How, how)
 	atomic.StoreUint64(word(&v.Ifindex), 0)
 	atomic.StoreUint64(word(&v.Lag), 0)
+	storeWord(&v.Qos, bpf.SwitchPortQos{})
 	storeVLANs(v, &spec.VLANSet{})
 	t.o.newGeneration()
 	return nil

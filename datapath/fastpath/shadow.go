@@ -45,7 +45,8 @@ func shadowed() []string {
 	return []string{
 		bpf.SwitchMapPortOfIfindex, bpf.SwitchMapPorts, bpf.SwitchMapSwitches, bpf.SwitchMapFids,
 		bpf.SwitchMapFlood, bpf.SwitchMapFdb, globals, bpf.SwitchMapLags, bpf.SwitchMapLagTables,
-		bpf.SwitchMapLagPauses, bpf.SwitchMapCarriers,
+		bpf.SwitchMapLagPauses, bpf.SwitchMapCarriers, bpf.SwitchMapClassifiers, bpf.SwitchMapClassTerms,
+		bpf.SwitchMapPolicers,
 	}
 }
 
@@ -62,6 +63,9 @@ func (m *memory) copy(from *memory) {
 	copy(m.lags.mem, from.lags.mem)
 	copy(m.lagTables.mem, from.lagTables.mem)
 	copy(m.pauses.mem, from.pauses.mem)
+	copy(m.classifiers.mem, from.classifiers.mem)
+	copy(m.terms.mem, from.terms.mem)
+	copy(m.policers.mem, from.policers.mem)
 }
 
 // CloseShadow releases what Shadow made.

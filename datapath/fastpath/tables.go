@@ -12,8 +12,12 @@ import (
 // what a flow stands on.
 func (o *Objects) newGeneration() { atomic.AddUint32(&o.globals.values[0].Generation, 1) }
 
+// HeldBack with a port number in PortNumbers says that what comes in at the
+// interface has passed the port's queues (Port.Detour).
+const HeldBack = 1 << 15
+
 // PortNumbers is the table that says which port an interface is: ifindex to
-// port number, 1..spec.MaxPorts.
+// port number, 1..spec.MaxPorts, with or without HeldBack.
 type PortNumbers struct{ o *Objects }
 
 // PortNumbers is the table of port numbers by ifindex.
@@ -35,7 +39,7 @@ func (t PortNumbers) List() (map[uint32]uint16, error) {
 // Put gives an interface its port number. It fails where four other
 // interfaces with the same low bits of their ifindex are ports already.
 func (t PortNumbers) Put(ifindex uint32, port uint16) error {
-	if ifindex == 0 || port == 0 || port > spec.MaxPorts {
+	if n := port &^ HeldBack; ifindex == 0 || n == 0 || n > spec.MaxPorts {
 		return fmt.Errorf("interface %d: port number %d: want 1..%d", ifindex, port, spec.MaxPorts)
 	}
 	set := t.set(ifindex)

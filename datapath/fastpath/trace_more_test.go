@@ -42,6 +42,7 @@ func TestTraceNumbersAreTheSpecs(t *testing.T) {
 		{int(bpf.SwitchTraceStageTRACE_LEARN), int(spec.StageLearn)},
 		{int(bpf.SwitchTraceStageTRACE_LOOKUP), int(spec.StageLookup)},
 		{int(bpf.SwitchTraceStageTRACE_FLOOD), int(spec.StageFlood)},
+		{int(bpf.SwitchTraceStageTRACE_CLASS), int(spec.StageClass)},
 		{int(bpf.SwitchTraceStageTRACE_EGRESS), int(spec.StageEgress)},
 		{int(bpf.SwitchTraceStageTRACE_LAG), int(spec.StageLAG)},
 		{int(bpf.SwitchTraceStageTRACE_OUTPUT), int(spec.StageOutput)},

@@ -29,5 +29,6 @@ const (
 	DropLAGDuplicate                       // a second copy, at a member that takes no broadcasts in
 	DropLAGReflection                      // came back from the network, its source is at another port
 	DropAddressElsewhere                   // the source is at another port and may not move here
+	DropPoliced                            // above the rate of a policer of the port
 	NumDropReasons                         // how many there are, DropNone included
 )

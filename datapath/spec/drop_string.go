@@ -29,6 +29,7 @@ var dropReasons = [NumDropReasons]struct {
 	DropLAGDuplicate:     {"LAG_DUPLICATE", 521},
 	DropLAGReflection:    {"LAG_REFLECTION", 522},
 	DropAddressElsewhere: {"ADDRESS_ELSEWHERE", 523},
+	DropPoliced:          {"POLICED", 524},
 }
 
 // String is the reason in the words of signalbox-switch-port:drop-reason;

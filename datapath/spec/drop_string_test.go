@@ -42,7 +42,7 @@ func TestDropReasonString(t *testing.T) {
 		{DropEgressVLAN, "EGRESS_VLAN", 301, true},
 		{DropTooBig, "TOO_BIG", 262, true},
 		{DropTransmit, "TRANSMIT", 519, true},
-		{NumDropReasons, "DropReason(21)", 0, false},
+		{NumDropReasons, "DropReason(22)", 0, false},
 	} {
 		if got := test.reason.String(); got != test.name {
 			t.Errorf("reason %d: name %q, want %q", test.reason, got, test.name)

@@ -19,6 +19,7 @@ const (
 	StageLearn                    // the source's entry of the filtering database
 	StageLookup                   // the destination's entry
 	StageFlood                    // the ports that a flooded frame goes to
+	StageClass                    // the queue it will wait in, and whether it is within its rate
 	StageEgress                   // whether the output port takes it, and with which tag
 	StageLAG                      // which member of an aggregate it leaves by
 	StageOutput                   // sent, or why not: one for each copy
@@ -56,6 +57,8 @@ type TraceStep struct {
 	VLAN uint16
 	// Tagged is, of EGRESS and OUTPUT, whether it leaves with a tag.
 	Tagged bool
+	// Queue is, of CLASS, where the frame will wait; "" is the default class.
+	Queue  string
 	Detail TraceDetail
 }
 

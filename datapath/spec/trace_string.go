@@ -7,7 +7,7 @@ import (
 
 var stageNames = [NumStages]string{
 	StageIngress: "INGRESS", StageCache: "CACHE", StageGuard: "GUARD", StageVLAN: "VLAN", StageAdmit: "ADMIT",
-	StageLearn: "LEARN", StageLookup: "LOOKUP", StageFlood: "FLOOD", StageEgress: "EGRESS", StageLAG: "LAG",
+	StageLearn: "LEARN", StageLookup: "LOOKUP", StageFlood: "FLOOD", StageClass: "CLASS", StageEgress: "EGRESS", StageLAG: "LAG",
 	StageOutput: "OUTPUT", StageKernel: "KERNEL",
 }
 
@@ -68,6 +68,8 @@ func (s *TraceStep) Text() string {
 		return s.found()
 	case StageFlood:
 		return fmt.Sprintf("%d copies", s.Detail)
+	case StageClass:
+		return s.queue()
 	case StageLAG:
 		return "member " + s.Port
 	case StageEgress, StageOutput:
@@ -77,6 +79,13 @@ func (s *TraceStep) Text() string {
 		return s.Port + ", untagged"
 	}
 	return ""
+}
+
+func (s *TraceStep) queue() string {
+	if s.Queue == "" {
+		return "default queue"
+	}
+	return "queue " + s.Queue
 }
 
 func (s *TraceStep) learned() string {
