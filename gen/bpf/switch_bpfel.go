@@ -20,6 +20,55 @@ type SwitchCarrier struct {
 	Device  uint64
 }
 
+type SwitchClassEntry struct {
+	_          structs.HostLayout
+	Key        SwitchClassKey
+	Generation uint32
+	Term       uint8
+	Flags      uint8
+	Queue      uint16
+	Reserved   [7]uint64
+}
+
+type SwitchClassKey struct {
+	_    structs.HostLayout
+	Word [8]uint64
+}
+
+type SwitchClassTerm struct {
+	_          structs.HostLayout
+	Value      [7]uint64
+	Mask       [7]uint64
+	Dscps      uint64
+	SportFirst uint16
+	SportLast  uint16
+	DportFirst uint16
+	DportLast  uint16
+	Pcps       uint8
+	Dscp       uint8
+	Pcp        uint8
+	Flags      uint8
+	Queue      uint16
+	Reserved   uint16
+}
+
+type SwitchClassifier struct {
+	_      structs.HostLayout
+	Terms  uint32
+	Flags  uint32
+	Mask   [8]uint64
+	ByMark [64]uint8
+}
+
+type SwitchClassifierFlags uint32
+
+const (
+	SwitchClassifierFlagsCLASSIFIER_BY_FLOW   SwitchClassifierFlags = 1
+	SwitchClassifierFlagsCLASSIFIER_BY_LAYER4 SwitchClassifierFlags = 2
+	SwitchClassifierFlagsCLASSIFIER_BY_DSCP   SwitchClassifierFlags = 4
+	SwitchClassifierFlagsCLASSIFIER_BY_PCP    SwitchClassifierFlags = 8
+)
+
 type SwitchDirection struct {
 	_         structs.HostLayout
 	Octets    uint64
@@ -53,7 +102,8 @@ const (
 	SwitchDropReasonDROP_LAG_DUPLICATE     SwitchDropReason = 18
 	SwitchDropReasonDROP_LAG_REFLECTION    SwitchDropReason = 19
 	SwitchDropReasonDROP_ADDRESS_ELSEWHERE SwitchDropReason = 20
-	SwitchDropReasonNUM_DROP_REASONS       SwitchDropReason = 21
+	SwitchDropReasonDROP_POLICED           SwitchDropReason = 21
+	SwitchDropReasonNUM_DROP_REASONS       SwitchDropReason = 22
 )
 
 type SwitchFdbBucket struct {
@@ -109,7 +159,8 @@ type SwitchFlow struct {
 	Source    uint64
 	State     uint64
 	Filled    uint32
-	InPort    uint32
+	InPort    uint16
+	Vlan      uint16
 	Action    struct {
 		_            structs.HostLayout
 		Way          SwitchWay
@@ -120,7 +171,7 @@ type SwitchFlow struct {
 		Distribution uint8
 		Reserved     uint32
 	}
-	Reserved uint64
+	Qos SwitchPortQos
 }
 
 type SwitchGlobal struct {
@@ -130,6 +181,16 @@ type SwitchGlobal struct {
 	EventsLost uint64
 	Net        uint64
 	Reserved2  [5]uint64
+}
+
+type SwitchInstancePolicers struct {
+	_       structs.HostLayout
+	Policer [8]SwitchPolicerShare
+}
+
+type SwitchInstanceTerms struct {
+	_    structs.HostLayout
+	Term [64]SwitchTermCount
 }
 
 type SwitchKernelDrop struct {
@@ -143,6 +204,17 @@ type SwitchKernelDrop struct {
 	Reserved uint64
 	Octets   [128]uint8
 }
+
+type SwitchKeyKinds uint32
+
+const (
+	SwitchKeyKindsKIND_IPV4     SwitchKeyKinds = 1
+	SwitchKeyKindsKIND_IPV6     SwitchKeyKinds = 2
+	SwitchKeyKindsKIND_PROTOCOL SwitchKeyKinds = 4
+	SwitchKeyKindsKIND_PORTS    SwitchKeyKinds = 8
+	SwitchKeyKindsKIND_TCP      SwitchKeyKinds = 16
+	SwitchKeyKindsKIND_IP       SwitchKeyKinds = 32
+)
 
 type SwitchLag struct {
 	_        structs.HostLayout
@@ -227,6 +299,34 @@ const (
 	SwitchOutFlagsOUT_DYNAMIC  SwitchOutFlags = 32
 )
 
+type SwitchPolicer struct {
+	_        structs.HostLayout
+	FullAt   [2]uint64
+	PerOctet [2]uint64
+	Depth    [2]uint64
+	Lot      [2]uint32
+	Queue    [8]uint16
+	Action   [3]SwitchPolicerAction
+	Exists   uint32
+	Rate     [2]uint64
+	Burst    [2]uint32
+	Reserved [2]uint64
+}
+
+type SwitchPolicerAction struct {
+	_        structs.HostLayout
+	Drop     uint8
+	Dscp     uint8
+	Pcp      uint8
+	Reserved uint8
+}
+
+type SwitchPolicerShare struct {
+	_      structs.HostLayout
+	Credit [2]uint64
+	Count  [3]SwitchTermCount
+}
+
 type SwitchPort struct {
 	_   structs.HostLayout
 	How struct {
@@ -240,7 +340,8 @@ type SwitchPort struct {
 	Mtu       uint32
 	Lag       uint16
 	Aggregate uint16
-	Reserved  uint32
+	Detour    uint32
+	Qos       SwitchPortQos
 	Tagged    [64]uint64
 }
 
@@ -261,6 +362,16 @@ const (
 	SwitchPortFlagsPORT_NO_TEAMING SwitchPortFlags = 32
 )
 
+type SwitchPortQos struct {
+	_          structs.HostLayout
+	Queue      uint16
+	Instance   uint16
+	Classifier uint8
+	Term       uint8
+	Policers   uint8
+	Flags      uint8
+}
+
 type SwitchPortSet struct {
 	_    structs.HostLayout
 	Slot [4]SwitchPortSlot
@@ -272,6 +383,14 @@ type SwitchPortSlot struct {
 	Port    uint32
 }
 
+type SwitchQosFlags uint32
+
+const (
+	SwitchQosFlagsQOS_RESOLVED SwitchQosFlags = 1
+	SwitchQosFlagsQOS_REMARKS  SwitchQosFlags = 2
+	SwitchQosFlagsQOS_DETOUR   SwitchQosFlags = 4
+)
+
 type SwitchSwitchFlags uint32
 
 const (
@@ -279,6 +398,12 @@ const (
 	SwitchSwitchFlagsSWITCH_LEARNING SwitchSwitchFlags = 2
 	SwitchSwitchFlagsSWITCH_EXISTS   SwitchSwitchFlags = 4
 )
+
+type SwitchTermCount struct {
+	_       structs.HostLayout
+	Packets uint64
+	Octets  uint64
+}
 
 type SwitchTraceCount struct {
 	_       structs.HostLayout
@@ -377,11 +502,12 @@ const (
 	SwitchTraceStageTRACE_LEARN      SwitchTraceStage = 6
 	SwitchTraceStageTRACE_LOOKUP     SwitchTraceStage = 7
 	SwitchTraceStageTRACE_FLOOD      SwitchTraceStage = 8
-	SwitchTraceStageTRACE_EGRESS     SwitchTraceStage = 9
-	SwitchTraceStageTRACE_LAG        SwitchTraceStage = 10
-	SwitchTraceStageTRACE_OUTPUT     SwitchTraceStage = 11
-	SwitchTraceStageTRACE_KERNEL     SwitchTraceStage = 12
-	SwitchTraceStageNUM_TRACE_STAGES SwitchTraceStage = 13
+	SwitchTraceStageTRACE_CLASS      SwitchTraceStage = 9
+	SwitchTraceStageTRACE_EGRESS     SwitchTraceStage = 10
+	SwitchTraceStageTRACE_LAG        SwitchTraceStage = 11
+	SwitchTraceStageTRACE_OUTPUT     SwitchTraceStage = 12
+	SwitchTraceStageTRACE_KERNEL     SwitchTraceStage = 13
+	SwitchTraceStageNUM_TRACE_STAGES SwitchTraceStage = 14
 )
 
 type SwitchTraceStep struct {
@@ -438,6 +564,10 @@ type SwitchWay struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	SwitchMapCarriers        = "carriers"
+	SwitchMapClassCache      = "class_cache"
+	SwitchMapClassKeys       = "class_keys"
+	SwitchMapClassTerms      = "class_terms"
+	SwitchMapClassifiers     = "classifiers"
 	SwitchMapCounters        = "counters"
 	SwitchMapFdb             = "fdb"
 	SwitchMapFdbEvents       = "fdb_events"
@@ -449,9 +579,12 @@ const (
 	SwitchMapLagPauses       = "lag_pauses"
 	SwitchMapLagTables       = "lag_tables"
 	SwitchMapLags            = "lags"
+	SwitchMapPolicerShares   = "policer_shares"
+	SwitchMapPolicers        = "policers"
 	SwitchMapPortOfIfindex   = "port_of_ifindex"
 	SwitchMapPorts           = "ports"
 	SwitchMapSwitches        = "switches"
+	SwitchMapTermCounts      = "term_counts"
 	SwitchMapTraceCounts     = "trace_counts"
 	SwitchMapTraceLimits     = "trace_limits"
 	SwitchMapTraceRecords    = "trace_records"
@@ -530,6 +663,10 @@ type SwitchProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SwitchMapSpecs struct {
 	Carriers      *ebpf.MapSpec `ebpf:"carriers"`
+	ClassCache    *ebpf.MapSpec `ebpf:"class_cache"`
+	ClassKeys     *ebpf.MapSpec `ebpf:"class_keys"`
+	ClassTerms    *ebpf.MapSpec `ebpf:"class_terms"`
+	Classifiers   *ebpf.MapSpec `ebpf:"classifiers"`
 	Counters      *ebpf.MapSpec `ebpf:"counters"`
 	Fdb           *ebpf.MapSpec `ebpf:"fdb"`
 	FdbEvents     *ebpf.MapSpec `ebpf:"fdb_events"`
@@ -541,9 +678,12 @@ type SwitchMapSpecs struct {
 	LagPauses     *ebpf.MapSpec `ebpf:"lag_pauses"`
 	LagTables     *ebpf.MapSpec `ebpf:"lag_tables"`
 	Lags          *ebpf.MapSpec `ebpf:"lags"`
+	PolicerShares *ebpf.MapSpec `ebpf:"policer_shares"`
+	Policers      *ebpf.MapSpec `ebpf:"policers"`
 	PortOfIfindex *ebpf.MapSpec `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.MapSpec `ebpf:"ports"`
 	Switches      *ebpf.MapSpec `ebpf:"switches"`
+	TermCounts    *ebpf.MapSpec `ebpf:"term_counts"`
 	TraceCounts   *ebpf.MapSpec `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.MapSpec `ebpf:"trace_limits"`
 	TraceRecords  *ebpf.MapSpec `ebpf:"trace_records"`
@@ -588,6 +728,10 @@ func (o *SwitchObjects) Close() error {
 // It can be passed to LoadSwitchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SwitchMaps struct {
 	Carriers      *ebpf.Map `ebpf:"carriers"`
+	ClassCache    *ebpf.Map `ebpf:"class_cache"`
+	ClassKeys     *ebpf.Map `ebpf:"class_keys"`
+	ClassTerms    *ebpf.Map `ebpf:"class_terms"`
+	Classifiers   *ebpf.Map `ebpf:"classifiers"`
 	Counters      *ebpf.Map `ebpf:"counters"`
 	Fdb           *ebpf.Map `ebpf:"fdb"`
 	FdbEvents     *ebpf.Map `ebpf:"fdb_events"`
@@ -599,9 +743,12 @@ type SwitchMaps struct {
 	LagPauses     *ebpf.Map `ebpf:"lag_pauses"`
 	LagTables     *ebpf.Map `ebpf:"lag_tables"`
 	Lags          *ebpf.Map `ebpf:"lags"`
+	PolicerShares *ebpf.Map `ebpf:"policer_shares"`
+	Policers      *ebpf.Map `ebpf:"policers"`
 	PortOfIfindex *ebpf.Map `ebpf:"port_of_ifindex"`
 	Ports         *ebpf.Map `ebpf:"ports"`
 	Switches      *ebpf.Map `ebpf:"switches"`
+	TermCounts    *ebpf.Map `ebpf:"term_counts"`
 	TraceCounts   *ebpf.Map `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.Map `ebpf:"trace_limits"`
 	TraceRecords  *ebpf.Map `ebpf:"trace_records"`
@@ -612,6 +759,10 @@ type SwitchMaps struct {
 func (m *SwitchMaps) Close() error {
 	return _SwitchClose(
 		m.Carriers,
+		m.ClassCache,
+		m.ClassKeys,
+		m.ClassTerms,
+		m.Classifiers,
 		m.Counters,
 		m.Fdb,
 		m.FdbEvents,
@@ -623,9 +774,12 @@ func (m *SwitchMaps) Close() error {
 		m.LagPauses,
 		m.LagTables,
 		m.Lags,
+		m.PolicerShares,
+		m.Policers,
 		m.PortOfIfindex,
 		m.Ports,
 		m.Switches,
+		m.TermCounts,
 		m.TraceCounts,
 		m.TraceLimits,
 		m.TraceRecords,
