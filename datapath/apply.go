@@ -23,6 +23,9 @@ func (d *Datapath) Check(ctx context.Context, c spec.Change) error {
 		if err := d.lookAtNamed(c); err != nil {
 			return err
 		}
+		if err := d.lookAtQdiscs(c); err != nil {
+			return err
+		}
 		inverse, err := d.model.update(c)
 		if err == nil {
 			err = d.model.validate(c)
@@ -49,6 +52,9 @@ func (d *Datapath) Apply(ctx context.Context, c spec.Change) error {
 
 func (d *Datapath) apply(c spec.Change) error {
 	if err := d.lookAtNamed(c); err != nil {
+		return err
+	}
+	if err := d.lookAtQdiscs(c); err != nil {
 		return err
 	}
 	defer d.model.begin()
@@ -130,7 +136,8 @@ func (d *Datapath) prepare() error {
 	for _, b := range d.tables.borrowers {
 		b.begin()
 	}
-	dirty := len(d.model.portNumbers.fresh)+len(d.model.switchNumbers.fresh)+len(d.model.lagNumbers.fresh) > 0
+	dirty := len(d.model.portNumbers.fresh)+len(d.model.switchNumbers.fresh)+len(d.model.lagNumbers.fresh)+
+		len(d.model.qos.queues.fresh)+len(d.model.qos.classifiers.fresh)+len(d.model.qos.instances.fresh) > 0
 	for _, index := range d.model.touched.attributes.All() {
 		dev := d.model.devices[index]
 		for _, b := range d.tables.borrowers {
@@ -144,6 +151,11 @@ func (d *Datapath) prepare() error {
 			return err
 		}
 		d.ahead = true
+	}
+	for _, key := range d.model.qos.instances.fresh {
+		if err := d.objects.ResetInstance(uint16(d.model.qos.instances.number(key))); err != nil {
+			return err
+		}
 	}
 	for _, name := range d.model.portNumbers.fresh {
 		if err := d.objects.ResetCounters(uint16(d.model.portNumbers.number(name))); err != nil {

@@ -87,7 +87,8 @@ type Datapath struct {
 	alive  sync.RWMutex
 	closed bool // under alive
 
-	counting sync.RWMutex // held for writing while counters move
+	queueCounts queueCounts
+	counting    sync.RWMutex // held for writing while counters move
 
 	seenMu sync.Mutex // guards seen
 	seen   seen
@@ -101,7 +102,9 @@ type seen struct {
 	ports      [spec.MaxPorts + 1]string
 	named      uint64 // counts what changed in ports
 	vswitches  [spec.MaxSwitches + 1]string
-	numbers    map[string]uint16 // of ports and members, by interface name
+	numbers    map[string]uint16   // of ports and members, by interface name
+	qos        map[string]*seenQoS // of those that have any, by interface name
+	queues     []string            // by number
 }
 
 // Open takes the datapath of the calling thread's network namespace: it
@@ -160,7 +163,7 @@ func newDatapath(log *slog.Logger) *Datapath {
 		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		seen: seen{
 			interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState),
-			numbers: make(map[string]uint16),
+			numbers: make(map[string]uint16), qos: make(map[string]*seenQoS),
 		},
 		carriers: carriers{ticker: time.NewTicker(lookEvery)},
 	}
@@ -225,6 +228,7 @@ func (d *Datapath) openNetwork() error {
 		return err
 	}
 	d.tables = newTables(d.objects, d.conn, d.model)
+	d.model.qos.hasRED = d.conn.HasRED()
 	if err := d.lookAtAll(); err != nil {
 		return err
 	}
@@ -248,6 +252,15 @@ func (d *Datapath) restore(r *record) {
 	}
 	for name, n := range r.LAGs {
 		d.model.lagNumbers.restore(name, n)
+	}
+	for name, n := range r.Queues {
+		d.model.qos.queues.restore(name, n)
+	}
+	for digest, n := range r.Classifiers {
+		d.model.qos.classifiers.restore(digest, n)
+	}
+	for key, n := range r.Instances {
+		d.model.qos.instances.restore(key, n)
 	}
 	for index, o := range r.Originals {
 		if o != nil {
@@ -275,6 +288,7 @@ func (d *Datapath) save() error {
 	d.ahead = false
 	return d.record.save(&record{
 		Ports: d.model.portNumbers.of, Switches: d.model.switchNumbers.of, LAGs: d.model.lagNumbers.of,
+		Queues: d.model.qos.queues.of, Instances: d.model.qos.instances.of, Classifiers: d.model.qos.classifiers.of,
 		Originals: d.model.original,
 	})
 }

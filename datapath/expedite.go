@@ -97,6 +97,7 @@ func (d *Datapath) sync(undo *reconcile.Undo) error {
 func (d *Datapath) syncFast(undo *reconcile.Undo) error {
 	between := func() error {
 		d.dismiss()
+		d.emptyQueues()
 		return d.purge()
 	}
 	if d.attachmentsDue() < expediteFrom {

@@ -106,6 +106,7 @@ func (d *Datapath) ask(o *fastpath.Objects, port string) (q question, err error)
 		return q, fail("the interface is not there")
 	}
 	q.objects, q.ifindex = o, d.model.byName[port].Index
+	q.names.queues = d.model.queueNames()
 	for number, p := range d.model.byNumber {
 		q.names.names[number] = p.cfg.Name
 		if p.cfg.Member != nil {
@@ -190,6 +191,8 @@ func (d *Datapath) fill(o *fastpath.Objects) error {
 		}
 	}
 	return errors.Join(
+		refill(o.Classifiers(), &k.classifiers, d.model.wantClassifier),
+		refill(o.Policers(), &k.policers, d.model.wantPolicer),
 		refill(o.Switches(), &k.switches, d.model.wantSwitch),
 		refill(o.FIDs(), &k.fids, d.model.wantFID),
 		refill(o.Ports(), &k.ports, d.model.wantPort),

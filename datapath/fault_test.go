@@ -82,6 +82,14 @@ func (b *bench) inject() *faults {
 		wrap(t.numbers, f)
 		wrap(t.attachments, f)
 		wrap(t.up, f)
+		wrap(t.classifiers, f)
+		wrap(t.policers, f)
+		wrap(t.detours, f)
+		wrap(t.schedulers, f)
+		wrap(t.lines, f)
+		wrap(t.groups, f)
+		wrap(t.leaves, f)
+		wrap(t.queues, f)
 	})
 	return f
 }
@@ -114,6 +122,13 @@ func (b *bench) readable() string {
 		list(b.t, note, "mtu", b.conn.MTU().List)
 		list(b.t, note, "alias", b.conn.Alias().List)
 		list(b.t, note, "mac", b.conn.MAC().List)
+		list(b.t, note, "classifier", o.Classifiers().List)
+		list(b.t, note, "policer", o.Policers().List)
+		list(b.t, note, "detour", b.conn.Detours().List)
+		list(b.t, note, "scheduler", b.conn.Schedulers().List)
+		list(b.t, note, "class", b.conn.Classes().List)
+		list(b.t, note, "leaf", b.conn.Leaves().List)
+		list(b.t, note, "queue", b.conn.Queues().List)
 	})
 	slices.Sort(lines)
 	record, err := os.ReadFile(b.record.path)
@@ -143,6 +158,11 @@ func before() spec.Change {
 	p1.MTU, p1.Description, p1.MAC = 1400, "printer", station(101)
 	p2 := access("p2", "office", 10)
 	p2.MTU, p2.Description = 1450, "scanner"
+	p1.QoS = &spec.QoS{
+		Classifier: byDSCP("voice", "mail"), Policers: []spec.Policer{policer(1, "voice"), policer(2)},
+		Input: shaped(100e6), Output: shared(1e9, "voice", "mail", "bulk"),
+	}
+	p2.QoS = &spec.QoS{Classifier: byDSCP("bulk"), Policers: []spec.Policer{policer(1)}, Input: shaped(50e6), Output: shared(1e9, "bulk", "other")}
 	c := ports(p1, p2, trunk("p4", "cellar", 0, 10, 11),
 		team("old", spec.StaticLAG, nil), team("lag", spec.StaticLAG, nil),
 		member("m1", "lag"), member("m2", "lag"), member("m3", "old"))
@@ -159,6 +179,9 @@ func after() spec.Change {
 	p1.MTU, p1.Description = 1300, "uplink"
 	p3 := access("p3", "lab", 10)
 	p3.Description, p3.MAC, p3.MTU = "new", station(103), 2000
+	p1.QoS = &spec.QoS{Classifier: byDSCP("mail"), Policers: []spec.Policer{policer(1, "mail")}, Output: shared(2e9, "mail", "bulk")}
+	p1.QoS.Output.Groups[1].Minimum = spec.Rate{} // its queues are no longer of a group of their own
+	p3.QoS = &spec.QoS{Classifier: byDSCP("new"), Input: shaped(10e6), Output: shared(1e9, "new", "newer", "newest")}
 	// An aggregate goes, another comes, a third gets and gives members and MTU.
 	lag := team("lag", spec.SwitchIndependent, nil)
 	lag.MTU = 1400
@@ -239,8 +262,12 @@ func wantSteps(t *testing.T, calls []string) {
 	for _, name := range []string{
 		"mac address", "mtu", "alias", "switch", "vlan", "port", "lag", "flooding",
 		"static entry", "port number", "attachment", "admin state",
+		"classifier", "policer", "detour", "scheduler", "class of a line", "class of several queues", "class", "queue",
 	} {
 		for _, what := range []string{"put ", "delete "} {
+			if what == "delete " && name == "queue" {
+				continue // it goes with its class
+			}
 			if !slices.Contains(calls, what+name) {
 				t.Errorf("no call %q among %q: the change does not touch everything", what+name, calls)
 			}

@@ -37,6 +37,8 @@ type model struct {
 	system     spec.MAC                // of this element, for LACP and LLDP
 	found      map[uint16]fastpath.LAG // what an earlier instance left, by number
 
+	qos qosModel
+
 	portNumbers   *numbers[string] // of switch ports, and of members (memberKey)
 	lagNumbers    *numbers[string]
 	switchNumbers *numbers[string]
@@ -60,6 +62,8 @@ type port struct {
 	due    time.Time // when hold is to be looked at again; zero: never
 	up     bool      // told up, when last looked at
 	unfit  string    // why its interface is no port, as last said
+
+	planned map[uint32]*plan // of its interfaces, by ifindex
 }
 
 // vswitch is a switch that exists.
@@ -80,11 +84,17 @@ type vswitch struct {
 
 // touched are the keys that a change concerns.
 type touched struct {
-	switches reconcile.Keys[uint16]
-	fids     reconcile.Keys[fastpath.VLAN]
-	ports    reconcile.Keys[uint16]
-	lags     reconcile.Keys[uint16]
-	statics  reconcile.Keys[staticKey]
+	switches    reconcile.Keys[uint16]
+	fids        reconcile.Keys[fastpath.VLAN]
+	ports       reconcile.Keys[uint16]
+	lags        reconcile.Keys[uint16]
+	statics     reconcile.Keys[staticKey]
+	classifiers reconcile.Keys[uint8]
+	policers    reconcile.Keys[fastpath.PolicerKey]
+	detours     reconcile.Keys[uint16] // by port number
+	schedulers  reconcile.Keys[uint32] // by ifindex
+	classes     reconcile.Keys[netdev.ClassKey]
+	queues      bool // one came or went
 	// By ifindex: what makes an interface a port, and its attributes.
 	links      reconcile.Keys[uint32]
 	attributes reconcile.Keys[uint32]
@@ -125,6 +135,8 @@ func newModel() *model {
 		removed:  make(map[string]*port), waiting: make(map[string]*port),
 		aggregates: make(map[string]*aggregate), disbanded: make(map[string]*aggregate),
 		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState),
+		qos: newQoSModel(),
+
 		portNumbers:   newNumbers[string](spec.MaxPorts),
 		lagNumbers:    newNumbers[string](spec.MaxAggregates),
 		switchNumbers: newNumbers[string](spec.MaxSwitches),
@@ -159,6 +171,7 @@ func (m *model) revert(inverse spec.Change) error {
 	m.lagNumbers.rollback()
 	m.switchNumbers.rollback()
 	m.fidNumbers.rollback()
+	m.qos.rollback()
 	return err
 }
 
@@ -173,7 +186,7 @@ func (m *model) begin() {
 func (m *model) commit() bool {
 	ports, switches, lags := m.portNumbers.commit(), m.switchNumbers.commit(), m.lagNumbers.commit()
 	m.fidNumbers.commit()
-	return ports || switches || lags
+	return m.qos.commit() || ports || switches || lags
 }
 
 func (m *model) portConfig(name string) *spec.Port {
@@ -211,7 +224,8 @@ func (m *model) setPort(name string, cfg *spec.Port) error {
 	} else {
 		p.cfg = cfg
 	}
-	err := m.setMembership(name, p, switchedOf(was), switchedOf(cfg))
+	err := m.setQoS(name, p, qosOf(was), qosOf(cfg))
+	err = errors.Join(err, m.setMembership(name, p, switchedOf(was), switchedOf(cfg)))
 	return errors.Join(err, m.joinAggregation(name, p, was, cfg))
 }
 
@@ -220,6 +234,13 @@ func switchedOf(cfg *spec.Port) *spec.Switched {
 		return nil
 	}
 	return cfg.Switched
+}
+
+func qosOf(cfg *spec.Port) *spec.QoS {
+	if cfg == nil {
+		return nil
+	}
+	return cfg.QoS
 }
 
 // newPort begins to configure an interface. One that is up already has not

@@ -40,6 +40,14 @@ func memoryTables() *tables {
 		numbers:     reconcile.NewShadow("port number", memory[uint32, uint16]{}),
 		attachments: reconcile.NewShadow("attachment", memory[uint32, fastpath.Attachment]{}),
 		up:          reconcile.NewShadow("admin state", memory[uint32, bool]{}),
+		classifiers: reconcile.NewShadow("classifier", memory[uint8, fastpath.Classifier]{}),
+		policers:    reconcile.NewShadow("policer", memory[fastpath.PolicerKey, fastpath.Policer]{}),
+		detours:     reconcile.NewShadow("detour", memory[uint16, netdev.Detour]{}),
+		schedulers:  reconcile.NewShadow("scheduler", memory[uint32, netdev.Scheduler]{}),
+		lines:       reconcile.NewShadow("class of a line", memory[netdev.ClassKey, netdev.Class]{}),
+		groups:      reconcile.NewShadow("class of several queues", memory[netdev.ClassKey, netdev.Class]{}),
+		leaves:      reconcile.NewShadow("class", memory[netdev.ClassKey, netdev.Class]{}),
+		queues:      reconcile.NewShadow("queue", memory[netdev.ClassKey, netdev.Queue]{}),
 	}
 }
 
@@ -101,6 +109,14 @@ func (t *tables) text() string {
 	lines = add(lines, t.numbers)
 	lines = add(lines, t.attachments)
 	lines = add(lines, t.up)
+	lines = add(lines, t.classifiers)
+	lines = add(lines, t.policers)
+	lines = add(lines, t.detours)
+	lines = add(lines, t.schedulers)
+	lines = add(lines, t.lines)
+	lines = add(lines, t.groups)
+	lines = add(lines, t.leaves)
+	lines = add(lines, t.queues)
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
@@ -115,6 +131,9 @@ func add[K, V comparable](lines []string, s *reconcile.Shadow[K, V]) []string {
 				v.IfIndex, v.MTU, v.Switch, v.PVID, v.Tagged.String(), v.Forwarding, v.Peer, v.Trunk)
 			if v.LAG != 0 || v.MemberOf != 0 || v.NoTeaming {
 				line += fmt.Sprintf(" lag %d member of %d no teaming %t", v.LAG, v.MemberOf, v.NoTeaming)
+			}
+			if v.Detour != 0 || v.QoS != (fastpath.PortQoS{}) {
+				line += fmt.Sprintf(" detour %d qos %+v", v.Detour, v.QoS)
 			}
 			lines = append(lines, line)
 		case fastpath.LAG:
@@ -155,6 +174,15 @@ func (w *world) anew(t *testing.T) string {
 	}
 	for name := range w.m.lagNumbers.of {
 		fresh.m.lagNumbers.restore(name, w.m.lagNumbers.number(name))
+	}
+	for name, n := range w.m.qos.queues.of {
+		fresh.m.qos.queues.restore(name, n)
+	}
+	for digest, n := range w.m.qos.classifiers.of {
+		fresh.m.qos.classifiers.restore(digest, n)
+	}
+	for key, n := range w.m.qos.instances.of {
+		fresh.m.qos.instances.restore(key, n)
 	}
 	for name := range w.m.switches {
 		fresh.m.switchNumbers.restore(name, w.m.switchNumbers.number(name))
@@ -396,6 +424,9 @@ func randomPort(r *rand.Rand, name string) *spec.Port {
 	}
 	if name[0] == 'p' && r.IntN(2) == 0 {
 		p.Member = &spec.Member{Aggregate: fmt.Sprintf("l%d", r.IntN(2)), Standby: r.IntN(4) == 0, Drained: r.IntN(5) == 0}
+		if r.IntN(3) == 0 {
+			p.QoS = &spec.QoS{Output: randomScheduler(r)}
+		}
 		return p
 	}
 	s := &spec.Switched{Switch: fmt.Sprintf("s%d", r.IntN(3)), Mode: spec.Access, PVID: uint16(1 + r.IntN(4))}
@@ -407,7 +438,40 @@ func randomPort(r *rand.Rand, name string) *spec.Port {
 		s.AllVLANs = s.Tagged == spec.VLANSet{}
 	}
 	p.Switched = s
+	if name[0] == 'p' && r.IntN(2) == 0 {
+		p.QoS = randomQoS(r)
+	}
 	return p
+}
+
+func randomQoS(r *rand.Rand) *spec.QoS {
+	q := &spec.QoS{}
+	if r.IntN(2) == 0 {
+		q.Classifier = byDSCP([]string{"a", "b", "c"}[:1+r.IntN(3)]...)
+	}
+	if r.IntN(2) == 0 {
+		q.Input = shaped(uint64(1e6 * (1 + r.IntN(3))))
+	}
+	if r.IntN(2) == 0 {
+		q.Output = randomScheduler(r)
+	} else {
+		q.Sharing = spec.ShareMode(r.IntN(3))
+	}
+	if r.IntN(2) == 0 {
+		q.Share = spec.Share{Rate: uint64(r.IntN(3)) * 1e6, Weight: uint32(r.IntN(3))}
+	}
+	for i := range r.IntN(3) {
+		q.Policers = append(q.Policers, policer(uint32(i), "a", "b"))
+	}
+	return q
+}
+
+func randomScheduler(r *rand.Rand) *spec.Scheduler {
+	s := shared(uint64(1e9*(1+r.IntN(2))), []string{"a", "b", "c", "d"}[r.IntN(2):2+r.IntN(3)]...)
+	if r.IntN(3) == 0 {
+		s.DefaultQueue = "b"
+	}
+	return s
 }
 
 func randomAggregate(r *rand.Rand) *spec.Aggregate {

@@ -168,7 +168,8 @@ func sameInterface(a, b *spec.Interface) bool {
 	x.LastChange, y.LastChange = time.Time{}, time.Time{}
 	x.Port, y.Port = nil, nil
 	x.Aggregate, y.Aggregate, x.Member, y.Member = nil, nil, nil, nil
-	return x == y && same(a.Port, b.Port) && sameAggregate(a.Aggregate, b.Aggregate) && sameMember(a.Member, b.Member)
+	x.QoS, y.QoS = nil, nil
+	return x == y && sameQoS(a.QoS, b.QoS) && same(a.Port, b.Port) && sameAggregate(a.Aggregate, b.Aggregate) && sameMember(a.Member, b.Member)
 }
 
 // same compares what two pointers point to; nil is like nil only.

@@ -58,6 +58,10 @@ func (d *Datapath) publish(now time.Time) {
 		d.seen.ports[n], _ = d.model.portNumbers.used(int(n))
 		d.seen.named++
 	}
+	if t.queues {
+		d.seen.queues = d.model.queueNames()
+		d.seen.named++
+	}
 	for _, n := range t.switches.All() {
 		d.seen.vswitches[n], _ = d.model.switchNumbers.used(int(n))
 	}
@@ -80,6 +84,13 @@ func (d *Datapath) seeInterface(name string, now time.Time, e *spec.Event) {
 	delete(d.seen.numbers, name)
 	if p := d.model.ports[name]; p != nil && p.number != 0 {
 		d.seen.numbers[name] = p.number
+	}
+	delete(d.seen.qos, name)
+	if is != nil {
+		var seen *seenQoS
+		if is.QoS, seen = d.observeQoS(name); seen != nil {
+			d.seen.qos[name] = seen
+		}
 	}
 	if sameInterface(old, is) {
 		return

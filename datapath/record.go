@@ -36,15 +36,19 @@ const recordVersion = 1
 // attributes of interfaces as they were found. It is of one boot and one
 // network namespace, like the kernel objects it is about.
 type record struct {
-	Version   int                  `json:"version"`
-	Boot      string               `json:"boot"`
-	Namespace string               `json:"namespace"` // cookie, as text: a 64-bit number
-	Handle    []byte               `json:"handle"`    // of the namespace (namespaceHandle)
-	BPFFS     uint64               `json:"bpffs"`     // device of the file system with the pins
-	Ports     map[string]int       `json:"ports"`
-	Switches  map[string]int       `json:"switches"`
-	LAGs      map[string]int       `json:"lags,omitempty"`
-	Originals map[uint32]*original `json:"originals"` // by ifindex
+	Version   int            `json:"version"`
+	Boot      string         `json:"boot"`
+	Namespace string         `json:"namespace"` // cookie, as text: a 64-bit number
+	Handle    []byte         `json:"handle"`    // of the namespace (namespaceHandle)
+	BPFFS     uint64         `json:"bpffs"`     // device of the file system with the pins
+	Ports     map[string]int `json:"ports"`
+	Switches  map[string]int `json:"switches"`
+	LAGs      map[string]int `json:"lags,omitempty"`
+	Queues    map[string]int `json:"queues,omitempty"`
+	Instances map[string]int `json:"instances,omitempty"`
+	// Classifiers by their digests.
+	Classifiers map[string]int       `json:"classifiers,omitempty"`
+	Originals   map[uint32]*original `json:"originals"` // by ifindex
 }
 
 // recordFile reads and writes the record. Each write is whole: a temporary

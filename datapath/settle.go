@@ -23,6 +23,7 @@ func (m *model) settle(now time.Time) {
 		}
 	}
 	m.settleAggregates(now)
+	m.settlePlans()
 	for _, n := range m.touched.ports.All() {
 		m.settleForwarding(n)
 	}
@@ -115,8 +116,9 @@ func (m *model) touchAll() {
 	for _, d := range m.devices {
 		m.touchName(d.Name)
 	}
-	for name := range m.ports {
+	for name, p := range m.ports {
 		m.touchName(name)
+		m.touchAllQoS(name, p)
 	}
 	for _, s := range m.switches {
 		m.touchSwitch(s)
@@ -160,6 +162,7 @@ func (m *model) removeDevice(index uint32) bool {
 	delete(m.devices, index)
 	delete(m.silent, index)
 	delete(m.original, index)
+	m.setPlan(index, nil) // its queues went with it
 	if m.byName[d.Name] == d {
 		delete(m.byName, d.Name)
 	}

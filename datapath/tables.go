@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/signalbox/signalbox/datapath/fastpath"
 	"github.com/signalbox/signalbox/datapath/netdev"
@@ -25,6 +26,15 @@ type tables struct {
 	attachments *reconcile.Shadow[uint32, fastpath.Attachment]
 	up          *reconcile.Shadow[uint32, bool]
 
+	classifiers *reconcile.Shadow[uint8, fastpath.Classifier]
+	policers    *reconcile.Shadow[fastpath.PolicerKey, fastpath.Policer]
+	detours     *reconcile.Shadow[uint16, netdev.Detour]
+	schedulers  *reconcile.Shadow[uint32, netdev.Scheduler]
+	lines       *reconcile.Shadow[netdev.ClassKey, netdev.Class]
+	groups      *reconcile.Shadow[netdev.ClassKey, netdev.Class]
+	leaves      *reconcile.Shadow[netdev.ClassKey, netdev.Class]
+	queues      *reconcile.Shadow[netdev.ClassKey, netdev.Queue]
+
 	borrowers []borrower
 }
 
@@ -43,6 +53,15 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 		numbers:     reconcile.NewShadow("port number", o.PortNumbers()),
 		attachments: reconcile.NewShadow("attachment", attachments{o.Attachments()}),
 		up:          reconcile.NewShadow("admin state", up),
+
+		classifiers: reconcile.NewShadow("classifier", o.Classifiers()),
+		policers:    reconcile.NewShadow("policer", o.Policers()),
+		detours:     reconcile.NewShadow("detour", c.Detours()),
+		schedulers:  reconcile.NewShadow("scheduler", mayGo(c.Schedulers())),
+		lines:       reconcile.NewShadow("class of a line", inner{mayGo(c.Classes()), true}),
+		groups:      reconcile.NewShadow("class of several queues", inner{mayGo(c.Classes()), false}),
+		leaves:      reconcile.NewShadow("class", mayGo(c.Leaves())),
+		queues:      reconcile.NewShadow("queue", queues{mayGo(c.Queues())}),
 	}
 	t.borrowers = []borrower{
 		borrowing(t.up, up, m.wantUp), borrowing(t.mtu, mtu, m.wantMTU),
@@ -54,8 +73,9 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 // order is the order in which the tables are brought to what is wanted: all
 // that comes and changes from the first to the last, then all that goes from
 // the last to the first. So a port is described before the program sees its
-// interface, and an interface is up after everything else and down before. A
-// member takes frames in before any leaves by it, and still does when none
+// interface, and an interface is up after everything else and down before. What
+// is to go through queues does so when they are there, and they go when nothing
+// goes through them. A member takes frames in before any leaves by it, and still does when none
 // leaves by it any more.
 func (t *tables) order(m *model) []step {
 	k := &m.touched
@@ -63,6 +83,14 @@ func (t *tables) order(m *model) []step {
 		bind(t.mac, &k.attributes, m.wantMAC, nil),
 		bind(t.mtu, &k.attributes, m.wantMTU, nil),
 		bind(t.alias, &k.attributes, m.wantAlias, nil),
+		bind(t.classifiers, &k.classifiers, m.wantClassifier, nil),
+		bind(t.policers, &k.policers, m.wantPolicer, nil),
+		bind(t.detours, &k.detours, m.wantDetour, nil),
+		bind(t.schedulers, &k.schedulers, m.wantScheduler, nil),
+		bind(t.lines, &k.classes, m.wantLine, opened),
+		bind(t.groups, &k.classes, m.wantGroup, opened),
+		bind(t.leaves, &k.classes, m.wantLeaf, opened),
+		bind(t.queues, &k.classes, m.wantQueue, nil),
 		bind(t.switches, &k.switches, m.wantSwitch, nil),
 		bind(t.fids, &k.fids, m.wantFID, suspended),
 		bind(t.ports, &k.ports, m.wantPort, closed),
@@ -83,6 +111,12 @@ func suspended(f fastpath.FID) fastpath.FID { f.Suspended = true; return f }
 func closed(p fastpath.Port) fastpath.Port {
 	p.Forwarding = p.Forwarding && p.MemberOf != 0
 	return p
+}
+
+// What waits in a class that goes is let out before.
+func opened(c netdev.Class) netdev.Class {
+	c.Rate, c.Ceil, c.Burst, c.CeilBurst = spec.MaxRate, spec.MaxRate, 0, 0
+	return c.Normal(0)
 }
 
 // step is a table with the keys that are touched and what is wanted of them.
@@ -172,6 +206,7 @@ func (t *tables) forget(index uint32) {
 	t.mtu.Forget(index)
 	t.alias.Forget(index)
 	t.up.Forget(index)
+	t.forgetQueues(index)
 }
 
 // observe takes over what was seen of an interface: somebody else may have
@@ -190,6 +225,34 @@ type attachments struct{ fastpath.Attachments }
 func (a attachments) Put(index uint32, v fastpath.Attachment) error {
 	return ignoreGone(a.Attachments.Put(index, v))
 }
+
+// inner are the classes of lines, or those below them that have classes below.
+type inner struct {
+	reconcile.Table[netdev.ClassKey, netdev.Class]
+	lines bool
+}
+
+func (t inner) List() (map[netdev.ClassKey]netdev.Class, error) {
+	all, err := t.Table.List()
+	maps.DeleteFunc(all, func(k netdev.ClassKey, _ netdev.Class) bool { return (k.Minor == lineClass) != t.lines })
+	return all, err
+}
+
+// queues are where frames wait. Each goes with its class.
+type queues struct {
+	reconcile.Table[netdev.ClassKey, netdev.Queue]
+}
+
+func (queues) Delete(netdev.ClassKey) error { return nil }
+
+// going is a table of what is at interfaces. One that went meanwhile is no error.
+type going[K, V comparable] struct{ reconcile.Table[K, V] }
+
+func mayGo[K, V comparable](t reconcile.Table[K, V]) reconcile.Table[K, V] { return going[K, V]{t} }
+
+func (t going[K, V]) Put(k K, v V) error { return ignoreGone(t.Table.Put(k, v)) }
+
+func (t going[K, V]) Delete(k K) error { return ignoreGone(t.Table.Delete(k)) }
 
 // borrower remembers one attribute of an interface before its first touch.
 type borrower struct {

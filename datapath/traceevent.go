@@ -13,6 +13,7 @@ import (
 type portNames struct {
 	version uint64 // of seen
 	names   [spec.MaxPorts + 1]string
+	queues  []string // by number
 }
 
 // namePorts brings the names up to date.
@@ -20,7 +21,7 @@ func (d *Datapath) namePorts(n *portNames) {
 	d.seenMu.Lock()
 	defer d.seenMu.Unlock()
 	if n.version != d.seen.named {
-		n.version, n.names = d.seen.named, d.seen.ports
+		n.version, n.names, n.queues = d.seen.named, d.seen.ports, d.seen.queues
 	}
 }
 
@@ -35,6 +36,14 @@ func (n *portNames) name(number uint16) (name, aggregate string) {
 		return member, aggregate
 	}
 	return name, ""
+}
+
+// queue is the name of a queue's number, "" of the default class.
+func (n *portNames) queue(number uint32) string {
+	if int(number) >= len(n.queues) {
+		return ""
+	}
+	return n.queues[number]
 }
 
 // event is a record in words; its time is left out.
@@ -62,8 +71,11 @@ func (n *portNames) steps(all []bpf.SwitchTraceStep) []spec.TraceStep {
 			Tagged: bpf.SwitchTraceStepFlags(s.Flags)&bpf.SwitchTraceStepFlagsTRACE_TAGGED != 0,
 		}
 		steps[i].Port, _ = n.name(s.Port)
-		if steps[i].Stage == spec.StageFlood {
+		switch steps[i].Stage {
+		case spec.StageFlood:
 			flood = i
+		case spec.StageClass:
+			steps[i].Queue = n.queue(s.Detail)
 		}
 	}
 	lookup := slices.IndexFunc(steps, func(s spec.TraceStep) bool { return s.Stage == spec.StageLookup })

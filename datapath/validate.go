@@ -47,9 +47,10 @@ func (m *model) validate(c spec.Change) error {
 	}
 	for _, name := range names {
 		if p := m.ports[name]; p != nil {
-			errs = append(errs, m.validateDevice(p))
+			errs = append(errs, m.validateDevice(p), m.validateQoS(p))
 		}
 	}
+	errs = append(errs, m.validateSharing())
 	errs = append(errs, m.validateAggregates()...)
 	for _, name := range m.touched.switchNames.All() {
 		if s := m.switches[name]; s != nil {

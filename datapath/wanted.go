@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox/datapath/fastpath"
+	"github.com/signalbox/signalbox/datapath/netdev"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -61,6 +62,7 @@ func (m *model) wantPort(number uint16) (fastpath.Port, bool) {
 	want := fastpath.Port{
 		Switch: s.number, PVID: cfg.PVID, Tagged: s.tagged(cfg),
 		Trunk: cfg.Mode == spec.Trunk, Forwarding: m.forwarding(p), MTU: p.cfg.MTU, NoTeaming: cfg.NoTeaming,
+		QoS: m.wantQoS(p),
 	}
 	if p.isAggregate() {
 		a := m.aggregates[p.cfg.Name]
@@ -71,16 +73,15 @@ func (m *model) wantPort(number uint16) (fastpath.Port, bool) {
 	if d == nil {
 		return want, true
 	}
-	want.IfIndex, want.Peer = d.Index, d.straight()
+	want.IfIndex, want.Peer = d.Index, m.straight(d)
+	if m.detoured(number) != nil {
+		want.Detour = netdev.DetourIn(number)
+	}
 	if want.MTU == 0 {
 		want.MTU = d.MTU
 	}
 	return want, true
 }
-
-// straight is whether frames go straight into the namespace behind a veth; the
-// kernel refuses that where the other end is in our own.
-func (d *device) straight() bool { return d.PortKind() == spec.KindVeth && d.PeerElsewhere }
 
 // wantMember is a member's port: it is counted by, and takes frames in for its
 // aggregate, where that is a switch port.
@@ -91,7 +92,7 @@ func (m *model) wantMember(p *port) (fastpath.Port, bool) {
 	}
 	want := fastpath.Port{MemberOf: a.port.number, Forwarding: m.forwarding(p), MTU: m.aggregateMTU(a)}
 	if d := m.switched(p); d != nil {
-		want.IfIndex, want.Peer = d.Index, d.straight()
+		want.IfIndex, want.Peer = d.Index, m.straight(d)
 	}
 	return want, true
 }
@@ -125,7 +126,7 @@ func (m *model) wantLAG(number uint16) (fastpath.LAG, bool) {
 	for i, slot := range table.Slots {
 		p := a.members[slot.Name]
 		if d := m.switched(p); d != nil {
-			want.Members[i] = fastpath.LAGMember{IfIndex: d.Index, Port: p.number, Active: slot.Usable, Peer: d.straight()}
+			want.Members[i] = fastpath.LAGMember{IfIndex: d.Index, Port: p.number, Active: slot.Usable, Peer: m.straight(d)}
 		}
 	}
 	for i, b := range table.Buckets {
@@ -179,6 +180,9 @@ func (m *model) wantStatic(a fastpath.Address) (uint16, bool) {
 }
 
 func (m *model) wantNumber(index uint32) (uint16, bool) {
+	if netdev.IsDetour(index) {
+		return m.wantDetourNumber(index)
+	}
 	p, _ := m.portOf(index)
 	if !m.attached(p) {
 		return 0, false
@@ -196,6 +200,9 @@ func (m *model) attached(p *port) bool {
 }
 
 func (m *model) wantAttachment(index uint32) (fastpath.Attachment, bool) {
+	if number := netdev.DetourPort(index); netdev.IsDetour(index) {
+		return fastpath.Attachment{Current: true}, index == netdev.DetourOut(number) && m.detoured(number) != nil
+	}
 	p, _ := m.portOf(index)
 	return fastpath.Attachment{Current: true}, m.attached(p)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -292,3 +293,14 @@ func (t Classifiers) Delete(number uint8) error {
 
 // A key and the program's own are of one size.
 var _ = [unsafe.Sizeof(bpf.SwitchClassKey{}.Word)]byte([keyOctets + 8]byte{})
+
+// String is the terms, one behind the other.
+func (c Classifier) String() string {
+	var b strings.Builder
+	for i := range c.term[:c.terms] {
+		t := &c.term[i]
+		fmt.Fprintf(&b, "[%x&%x dscp %x pcp %x ports %d-%d %d-%d: queue %d mark %d %d]", t.Value, t.Mask, t.Dscps, t.Pcps,
+			t.SportFirst, t.SportLast, t.DportFirst, t.DportLast, t.Queue, t.Dscp, t.Pcp)
+	}
+	return b.String()
+}

@@ -36,7 +36,7 @@ func (o *Objects) heal() {
 	if len(found) == 0 {
 		return
 	}
-	programsDone()
+	ProgramsDone()
 	for _, h := range found {
 		if atomic.LoadUint32(h.port) == 0 {
 			atomic.CompareAndSwapUint64(h.key, h.was, 0)
@@ -44,9 +44,9 @@ func (o *Objects) heal() {
 	}
 }
 
-// programsDone waits until each program that runs now has come to its end: for
+// ProgramsDone waits until each program that runs now has come to its end: for
 // an RCU grace period of the kernel (membarrier(2), MEMBARRIER_CMD_GLOBAL).
-func programsDone() {
+func ProgramsDone() {
 	const global = 1
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0); errno != 0 {
 		time.Sleep(50 * time.Millisecond) // no kernel runs one for as long

@@ -137,7 +137,7 @@ func (t *Tracer) Use(p *ebpf.Program) error {
 	}
 	old := t.program
 	t.program = p
-	programsDone()
+	ProgramsDone()
 	if old != nil {
 		return old.Close()
 	}
@@ -153,7 +153,7 @@ func (t *Tracer) Stop() error {
 	old := t.program
 	t.program = nil
 	err := t.o.exchange(t.o.plain)
-	programsDone()
+	ProgramsDone()
 	return errors.Join(err, old.Close())
 }
 

@@ -37,8 +37,8 @@ func DetourOut(number uint16) uint32 { return DetourIn(number) | 1 }
 // IsDetour reports whether an ifindex is an end of a detour.
 func IsDetour(index uint32) bool { return index >= detours && index <= detourEnd }
 
-// detourOf is the number of the port of an end.
-func detourOf(index uint32) uint16 { return uint16(index >> 1) }
+// DetourPort is the number of the port of an end.
+func DetourPort(index uint32) uint16 { return uint16(index >> 1) }
 
 // detourName is that of an end, "sbq17i" or "sbq17o".
 func detourName(index uint32) string {
@@ -46,7 +46,7 @@ func detourName(index uint32) string {
 	if index&1 != 0 {
 		end = "o"
 	}
-	return fmt.Sprintf("sbq%d%s", detourOf(index), end)
+	return fmt.Sprintf("sbq%d%s", DetourPort(index), end)
 }
 
 type detourTable struct{ conn *Conn }
@@ -63,7 +63,7 @@ func (t detourTable) List() (map[uint16]Detour, error) {
 	found := make(map[uint16]Detour)
 	for index := range links {
 		if IsDetour(index) {
-			number := detourOf(index)
+			number := DetourPort(index)
 			in, out := links[DetourIn(number)], links[DetourOut(number)]
 			found[number] = Detour{Defect: !in.detour() || !out.detour()}
 		}

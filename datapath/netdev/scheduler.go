@@ -33,6 +33,11 @@ func (q Qdisc) Foreign() bool {
 	return q.Handle != 0 && (q.Handle != rootHandle || q.Kind != "htb")
 }
 
+// ForeignAt is the error that it is at the root of an interface.
+func (q Qdisc) ForeignAt(name string) error {
+	return &ForeignQdiscError{Interface: name, Kind: q.Kind, Handle: q.Handle, Parent: tcRoot}
+}
+
 type schedulers struct{ conn *Conn }
 
 // Schedulers are the root queueing disciplines that are ours, by ifindex.

@@ -161,7 +161,7 @@ func (w *Watcher) heard(u *netlink.LinkUpdate) {
 			if c.Detours == nil {
 				c.Detours = make(map[uint16]bool)
 			}
-			c.Detours[detourOf(index)] = true
+			c.Detours[DetourPort(index)] = true
 			return
 		}
 		if c.Links == nil {
