@@ -2103,6 +2103,8 @@ const (
 	SignalboxSwitchPort_DropReason_LAG_REFLECTION E_SignalboxSwitchPort_DropReason = 20
 	// SignalboxSwitchPort_DropReason_ADDRESS_ELSEWHERE corresponds to the value ADDRESS_ELSEWHERE of SignalboxSwitchPort_DropReason
 	SignalboxSwitchPort_DropReason_ADDRESS_ELSEWHERE E_SignalboxSwitchPort_DropReason = 21
+	// SignalboxSwitchPort_DropReason_POLICED corresponds to the value POLICED of SignalboxSwitchPort_DropReason
+	SignalboxSwitchPort_DropReason_POLICED E_SignalboxSwitchPort_DropReason = 22
 )
 
 // E_SignalboxSwitchPort_PortKind is a derived int64 type which is used to represent
@@ -2483,14 +2485,16 @@ const (
 	SignalboxTrace_Stage_LOOKUP E_SignalboxTrace_Stage = 7
 	// SignalboxTrace_Stage_FLOOD corresponds to the value FLOOD of SignalboxTrace_Stage
 	SignalboxTrace_Stage_FLOOD E_SignalboxTrace_Stage = 8
+	// SignalboxTrace_Stage_CLASS corresponds to the value CLASS of SignalboxTrace_Stage
+	SignalboxTrace_Stage_CLASS E_SignalboxTrace_Stage = 9
 	// SignalboxTrace_Stage_EGRESS corresponds to the value EGRESS of SignalboxTrace_Stage
-	SignalboxTrace_Stage_EGRESS E_SignalboxTrace_Stage = 9
+	SignalboxTrace_Stage_EGRESS E_SignalboxTrace_Stage = 10
 	// SignalboxTrace_Stage_LAG corresponds to the value LAG of SignalboxTrace_Stage
-	SignalboxTrace_Stage_LAG E_SignalboxTrace_Stage = 10
+	SignalboxTrace_Stage_LAG E_SignalboxTrace_Stage = 11
 	// SignalboxTrace_Stage_OUTPUT corresponds to the value OUTPUT of SignalboxTrace_Stage
-	SignalboxTrace_Stage_OUTPUT E_SignalboxTrace_Stage = 11
+	SignalboxTrace_Stage_OUTPUT E_SignalboxTrace_Stage = 12
 	// SignalboxTrace_Stage_KERNEL corresponds to the value KERNEL of SignalboxTrace_Stage
-	SignalboxTrace_Stage_KERNEL E_SignalboxTrace_Stage = 12
+	SignalboxTrace_Stage_KERNEL E_SignalboxTrace_Stage = 13
 )
 
 // E_SignalboxTrace_TraceDirection is a derived int64 type which is used to represent
@@ -3159,6 +3163,7 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		19: {Name: "LAG_DUPLICATE"},
 		20: {Name: "LAG_REFLECTION"},
 		21: {Name: "ADDRESS_ELSEWHERE"},
+		22: {Name: "POLICED"},
 	},
 	"E_SignalboxSwitchPort_PortKind": {
 		1: {Name: "UNKNOWN"},
@@ -3239,10 +3244,11 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		6:  {Name: "LEARN"},
 		7:  {Name: "LOOKUP"},
 		8:  {Name: "FLOOD"},
-		9:  {Name: "EGRESS"},
-		10: {Name: "LAG"},
-		11: {Name: "OUTPUT"},
-		12: {Name: "KERNEL"},
+		9:  {Name: "CLASS"},
+		10: {Name: "EGRESS"},
+		11: {Name: "LAG"},
+		12: {Name: "OUTPUT"},
+		13: {Name: "KERNEL"},
 	},
 	"E_SignalboxTrace_TraceDirection": {
 		1: {Name: "BOTH"},

@@ -456,6 +456,7 @@ var valuesInterfacesInterfaceSwitchPortDiscardsDiscardReason = []Value{
 	{"LAG_DUPLICATE", ""},
 	{"LAG_REFLECTION", ""},
 	{"ADDRESS_ELSEWHERE", ""},
+	{"POLICED", ""},
 }
 
 // valuesInterfacesInterfaceSwitchPortStateKind are the values of /interfaces/interface/switch-port/state/kind.
@@ -605,6 +606,7 @@ var valuesPacketTestsPacketTestStepsStepStateStage = []Value{
 	{"LEARN", ""},
 	{"LOOKUP", ""},
 	{"FLOOD", ""},
+	{"CLASS", ""},
 	{"EGRESS", ""},
 	{"LAG", ""},
 	{"OUTPUT", ""},
