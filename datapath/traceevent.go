@@ -75,7 +75,7 @@ func (n *portNames) steps(all []bpf.SwitchTraceStep) []spec.TraceStep {
 		case spec.StageFlood:
 			flood = i
 		case spec.StageClass:
-			steps[i].Queue = n.queue(s.Detail)
+			steps[i].Queue, steps[i].Detail = n.queue(s.Detail&0xffff), spec.TraceDetail(s.Detail>>16)
 		}
 	}
 	lookup := slices.IndexFunc(steps, func(s spec.TraceStep) bool { return s.Stage == spec.StageLookup })

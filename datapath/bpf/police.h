@@ -163,8 +163,10 @@ static inline enum drop_reason police(struct __sk_buff *skb, struct passage *p)
 	__u32 octets = wire_octets(skb, &p->frame);
 
 	for (__u32 i = 0; i < MAX_POLICERS && i < p->qos.policers; i++)
-		if (police_one(skb, p, i, octets))
+		if (police_one(skb, p, i, octets)) {
+			p->qos.policers = i + 1; /* which it was, for who traces */
 			return DROP_POLICED;
+		}
 	return DROP_NONE;
 }
 

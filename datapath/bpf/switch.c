@@ -360,7 +360,7 @@ static inline enum drop_reason noted_class(const bool traced, struct passage *p,
 					   enum drop_reason reason)
 {
 	note(traced, p, TRACE_CLASS, reason ? TRACE_DROPPED : TRACE_PASS, reason, 0,
-	     p->vlan, false, p->qos.queue);
+	     p->vlan, false, p->qos.queue | (reason ? p->qos.policers << 16 : 0));
 	return reason;
 }
 

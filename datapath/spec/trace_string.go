@@ -32,7 +32,8 @@ func (v Verdict) String() string {
 }
 
 // What stages find, with the numbers of enum trace_detail: of CACHE, LEARN and
-// LOOKUP. Of FLOOD the detail is the number of copies, of other stages 0.
+// LOOKUP. Of FLOOD the detail is the number of copies, of a CLASS that drops which
+// of the port's policers did, from 1; of other stages it is 0.
 const (
 	DetailHit     TraceDetail = iota + 1 // CACHE: the flow is known
 	DetailMiss                           // CACHE: the flow is not known

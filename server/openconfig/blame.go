@@ -17,6 +17,9 @@ type Drop struct {
 	// it was to leave; of an aggregate the aggregate or the member.
 	Interface string
 	VLAN      uint16 // 0 for none
+	// Policer is, of POLICED, which of the port's policers it was, from 1 in
+	// their order; 0 where that is not known.
+	Policer int
 }
 
 // Blame is what a drop follows from.
@@ -61,6 +64,8 @@ func (c *Config) Blame(d Drop) Blame {
 		return Blame{at(ocpath.InterfacesInterfaceAggregationTeamingConfigSwitchIndependent, port).String(), text}
 	case spec.DropAddressElsewhere:
 		return Blame{at(ocpath.InterfacesInterfaceSwitchPortConfigAllowTeaming, port).String(), text}
+	case spec.DropPoliced:
+		return Blame{c.blamePolicer(port, d.Policer), text}
 	}
 	return Blame{Text: text}
 }
@@ -109,6 +114,8 @@ func blameText(reason spec.DropReason) string {
 		return "it came back: its source is behind another port"
 	case spec.DropAddressElsewhere:
 		return "its source is behind another port and may not move here"
+	case spec.DropPoliced:
+		return "it is above the rate of a policer of the port it came in at"
 	}
 	return ""
 }

@@ -166,6 +166,9 @@ func (r *stepRow) updates() []telemetry.Update {
 // at an interface, with a tag.
 func (c *Config) blameStep(step *spec.TraceStep, in string, tag uint32) Blame {
 	d := Drop{Reason: step.Reason, Interface: in, VLAN: step.VLAN}
+	if step.Stage == spec.StageClass {
+		d.Policer = int(step.Detail)
+	}
 	if step.Reason.Egress() && step.Port != "" {
 		d.Interface = step.Port
 	}
