@@ -84,6 +84,7 @@ enum qos_flags {
 	QOS_RESOLVED	= 1 << 0,	/* of a flow: the class is known */
 	QOS_REMARKS	= 1 << 1,	/* the term changes marks */
 	QOS_DETOUR	= 1 << 2,	/* on its way to the queues of its own port */
+	QOS_BY_MARK	= 1 << 3,	/* DSCP or PCP decides alone */
 };
 
 /*

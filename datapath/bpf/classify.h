@@ -317,37 +317,24 @@ static inline bool class_hit(const struct class_entry *e, const struct class_key
 }
 
 /*
- * classify_by_mark finds the class of a frame where its DSCP or its PCP decides
- * alone: in a table. False where the DSCP is not where it mostly is.
+ * class_by_mark is the class of a frame where its DSCP or its PCP decides alone.
+ * NULL where the DSCP is not where it mostly is.
  */
-static inline bool classify_by_mark(struct __sk_buff *skb, struct passage *p,
-				    const struct classifier *c)
+static inline const struct mark_class *
+class_by_mark(struct __sk_buff *skb, const struct classifier *c, __u32 tci)
 {
 	const void *data = (const void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
-	__u32 mark, at;
-	struct class_term *t;
+	__u32 mark;
 
-	if (c->flags & CLASSIFIER_BY_PCP) {
-		mark = p->frame.tag ? p->frame.priority >> 13 & 7 : NO_PCP;
-	} else {
-		if (data + 16 > end)
-			return false;
-		mark = *(const __u32 *)(data + 12);
-		if ((mark & TYPE_VERSION_IHL) != IPV4_NO_OPTIONS)
-			return false;
-		mark >>= IP_TOS_SHIFT + 2;
-	}
-	p->qos.term = c->by_mark[mark & 63];
-	if (!p->qos.term)
-		return true;
-	at = p->qos.classifier * MAX_TERMS + p->qos.term - 1;
-	t = bpf_map_lookup_elem(&class_terms, &at);
-	if (t) {
-		p->qos.queue = t->queue;
-		p->qos.flags |= t->flags;
-	}
-	return true;
+	if (c->flags & CLASSIFIER_BY_PCP)
+		return &c->by_mark[tci ? tci >> 13 & 7 : NO_PCP];
+	if (data + 16 > end)
+		return NULL;
+	mark = *(const __u32 *)(data + 12);
+	if ((mark & TYPE_VERSION_IHL) != IPV4_NO_OPTIONS)
+		return NULL;
+	return &c->by_mark[mark >> (IP_TOS_SHIFT + 2)];
 }
 
 /* classify_frame finds the class of one frame, and keeps it for the next one. */
@@ -355,6 +342,7 @@ __attribute__((noinline)) int classify_frame(struct __sk_buff *skb,
 					     struct passage *p)
 {
 	__u32 number, generation, slot, zero = 0;
+	const struct mark_class *m;
 	struct class_entry *e;
 	struct class_key *key;
 	struct classifier *c;
@@ -367,9 +355,14 @@ __attribute__((noinline)) int classify_frame(struct __sk_buff *skb,
 	key = bpf_map_lookup_elem(&class_keys, &zero);
 	if (!c || !key)
 		return 0;
-	if (c->flags & (CLASSIFIER_BY_DSCP | CLASSIFIER_BY_PCP) &&
-	    classify_by_mark(skb, p, c))
+	m = p->qos.flags & QOS_BY_MARK ? class_by_mark(skb, c, p->frame.tag) : NULL;
+	if (m) {
+		p->qos.term = m->term;
+		p->qos.flags |= m->flags;
+		if (m->term)
+			p->qos.queue = m->queue;
 		return 0;
+	}
 	key_layer2(key, &p->frame, p->vlan);
 	if (!key_quick(skb, key, c->flags)) {
 		key_layer2(key, &p->frame, p->vlan);

@@ -53,17 +53,35 @@ __attribute__((noinline)) int qos(struct __sk_buff *skb, struct passage *p)
 }
 
 /*
- * qos_quick does it for a frame of a flow whose class is known and needs no more
- * than to be counted; false for all others.
+ * qos_quick does it for a frame of a flow whose class is known, or is in a table
+ * by its mark, and that needs no more than to be counted; false for all others.
  */
 static inline bool qos_quick(struct __sk_buff *skb, const struct port_qos *q,
-			     __u32 octets)
+			     const struct frame *f, __u32 octets)
 {
-	if (q->flags != QOS_RESOLVED || q->policers)
+	__u32 number = q->classifier, queue = q->queue, term = q->term;
+	const struct mark_class *m;
+	struct classifier *c;
+
+	if (q->policers)
 		return false;
-	skb->priority = QUEUE_HANDLE << 16 | q->queue;
-	if (q->term)
-		count_term(q->instance, q->term, octets);
+	if (q->flags == QOS_BY_MARK) {
+		c = bpf_map_lookup_elem(&classifiers, &number);
+		if (!c)
+			return false;
+		m = class_by_mark(skb, c, f->tag);
+		if (!m || m->flags)
+			return false;
+		term = m->term;
+		if (term)
+			queue = m->queue;
+	} else if (q->flags != QOS_RESOLVED) {
+		return false;
+	}
+	if (queue)
+		skb->priority = QUEUE_HANDLE << 16 | queue;
+	if (term)
+		count_term(q->instance, term, octets);
 	return true;
 }
 

@@ -81,11 +81,17 @@ enum classifier_flags {
 
 #define NO_PCP		8	/* in by_mark: of a frame without a tag */
 
+struct mark_class {
+	__u16 queue;
+	__u8 term;	/* 1 + its place; 0: none fits */
+	__u8 flags;	/* QOS_REMARKS */
+};
+
 struct classifier {
 	__u32 terms;		/* how many; 0: it does not exist */
 	__u32 flags;		/* enum classifier_flags */
 	__u64 mask[KEY_WORDS];	/* what any term looks at */
-	__u8 by_mark[64];	/* the term of each DSCP or PCP, 1 + its place; 0: none */
+	struct mark_class by_mark[64]; /* the class of each DSCP or PCP */
 };
 
 /* A class that was found for a key; of another generation it is void. */

@@ -385,7 +385,7 @@ static inline int take_in(struct __sk_buff *skb, const bool traced)
 		if (traced && flow->in_port)
 			trace_known(skb, &p, flow);
 		word = qos_word(&flow->qos);
-		if (unlikely(word) && !qos_quick(skb, &flow->qos, octets)) {
+		if (unlikely(word) && !qos_quick(skb, &flow->qos, &p.frame, octets)) {
 			set_qos(&p.qos, word);
 			p.vlan = flow->vlan;
 			reason = noted_class(traced && flow->in_port, &p, qos(skb, &p));

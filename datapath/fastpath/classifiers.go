@@ -209,8 +209,8 @@ func (c *Classifier) looksAt() (mask [keyOctets/8 + 1]uint64, flags bpf.SwitchCl
 const noPCP = 8
 
 // byMark is the table of a classifier of which the DSCP or the PCP decides
-// alone: 1 + the place of the term that fits each mark. ok is false for others.
-func (c *Classifier) byMark() (table [64]uint8, flag bpf.SwitchClassifierFlags, ok bool) {
+// alone, with the flag that says which; no flag for others.
+func (c *Classifier) byMark() (table [64]bpf.SwitchMarkClass, flag bpf.SwitchClassifierFlags) {
 	marks := 64
 	switch mask, _ := c.looksAt(); mask {
 	case dscpOnly:
@@ -218,7 +218,7 @@ func (c *Classifier) byMark() (table [64]uint8, flag bpf.SwitchClassifierFlags, 
 	case pcpOnly:
 		flag, marks = bpf.SwitchClassifierFlagsCLASSIFIER_BY_PCP, noPCP+1
 	default:
-		return table, 0, false
+		return table, 0
 	}
 	for mark := range marks {
 		for i := range c.term[:c.terms] {
@@ -228,12 +228,12 @@ func (c *Classifier) byMark() (table [64]uint8, flag bpf.SwitchClassifierFlags, 
 				set = uint64(t.Pcps)
 			}
 			if set == 0 || set>>mark&1 != 0 {
-				table[mark] = uint8(i + 1)
+				table[mark] = bpf.SwitchMarkClass{Queue: t.Queue, Term: uint8(i + 1), Flags: t.Flags}
 				break
 			}
 		}
 	}
-	return table, flag, true
+	return table, flag
 }
 
 // What terms look at that have sets of DSCPs, or of PCPs, and no more.
@@ -274,7 +274,7 @@ func (t Classifiers) Put(number uint8, c Classifier) error {
 	atomic.StoreUint64(word(&v.Terms), 0)
 	t.o.terms.values[number] = c.term
 	mask, flags := c.looksAt()
-	table, flag, _ := c.byMark()
+	table, flag := c.byMark()
 	v.Mask, v.ByMark = mask, table
 	flags |= flag
 	atomic.StoreUint64(word(&v.Terms), uint64(c.terms)|uint64(flags)<<32)
@@ -284,10 +284,15 @@ func (t Classifiers) Put(number uint8, c Classifier) error {
 
 // Delete removes a classifier; what goes by it falls on no term.
 func (t Classifiers) Delete(number uint8) error {
-	if number != 0 {
-		atomic.StoreUint64(word(&t.o.classifiers.values[number].Terms), 0)
-		t.o.newGeneration()
+	if number == 0 {
+		return nil
 	}
+	v := &t.o.classifiers.values[number]
+	atomic.StoreUint64(word(&v.Terms), 0)
+	for mark := range v.ByMark {
+		v.ByMark[mark] = bpf.SwitchMarkClass{}
+	}
+	t.o.newGeneration()
 	return nil
 }
 

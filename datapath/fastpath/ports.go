@@ -125,7 +125,7 @@ func (t Ports) Put(number uint16, p Port) error {
 	storeVLANs(v, &between)
 	atomic.StoreUint64(word(&v.Ifindex), uint64(p.IfIndex)|uint64(p.MTU)<<32)
 	atomic.StoreUint64(word(&v.Lag), uint64(p.LAG)|uint64(p.MemberOf)<<16|uint64(p.Detour)<<32)
-	storeWord(&v.Qos, bpf.SwitchPortQos{Queue: p.QoS.Queue, Instance: p.QoS.Instance, Classifier: p.QoS.Classifier, Policers: p.QoS.Policers})
+	storeWord(&v.Qos, t.qos(p.QoS))
 	how := v.How
 	how.Flags, how.Sw, how.Pvid = portFlags(p), p.Switch, p.PVID
 	how.Version++
@@ -133,6 +133,16 @@ func (t Ports) Put(number uint16, p Port) error {
 	storeVLANs(v, &final)
 	t.o.newGeneration()
 	return nil
+}
+
+// qos is the word of a port; its classifier is there already.
+func (t Ports) qos(q PortQoS) bpf.SwitchPortQos {
+	word := bpf.SwitchPortQos{Queue: q.Queue, Instance: q.Instance, Classifier: q.Classifier, Policers: q.Policers}
+	const byMark = bpf.SwitchClassifierFlagsCLASSIFIER_BY_DSCP | bpf.SwitchClassifierFlagsCLASSIFIER_BY_PCP
+	if flags := t.o.classifiers.values[q.Classifier].Flags; bpf.SwitchClassifierFlags(flags)&byMark != 0 {
+		word.Flags = uint8(bpf.SwitchQosFlagsQOS_BY_MARK)
+	}
+	return word
 }
 
 func portFlags(p Port) uint16 {
