@@ -57,7 +57,7 @@ type SwitchClassifier struct {
 	Terms  uint32
 	Flags  uint32
 	Mask   [8]uint64
-	ByMark [64]uint8
+	ByMark [64]SwitchMarkClass
 }
 
 type SwitchClassifierFlags uint32
@@ -288,6 +288,13 @@ type SwitchLagTable struct {
 	Reserved3    [62]uint64
 }
 
+type SwitchMarkClass struct {
+	_     structs.HostLayout
+	Queue uint16
+	Term  uint8
+	Flags uint8
+}
+
 type SwitchOutFlags uint32
 
 const (
@@ -389,6 +396,7 @@ const (
 	SwitchQosFlagsQOS_RESOLVED SwitchQosFlags = 1
 	SwitchQosFlagsQOS_REMARKS  SwitchQosFlags = 2
 	SwitchQosFlagsQOS_DETOUR   SwitchQosFlags = 4
+	SwitchQosFlagsQOS_BY_MARK  SwitchQosFlags = 8
 )
 
 type SwitchSwitchFlags uint32
