@@ -21,7 +21,7 @@ import (
 // A class has its rate in any case, and what is left goes by priority, and among
 // those of one priority by quantum. The most urgent strict queue has as its rate
 // all that the others are not guaranteed, so that it never waits until a long
-// frame of theirs is paid for.
+// frame of theirs is paid for. Without a strict one the first group has it.
 type plan struct {
 	inner  map[uint16]netdev.Class // the line first in order
 	leaves map[uint16]netdev.Class
@@ -167,21 +167,34 @@ func (p *plan) leaf(minor uint16, name string, c netdev.Class, limit spec.QueueL
 	p.leaves[minor], p.queues[minor], p.names[minor] = c, newQueue(limit, c.Ceil), name
 }
 
-// favour gives what is guaranteed to nobody to the most urgent queue, where it is
-// strict.
+// favour gives what is guaranteed to nobody to the most urgent group: where it is
+// strict to its first queue, else to its queues by weight.
 func (p *plan) favour(s *spec.Scheduler, number func(string) uint16) {
-	if len(s.Groups) == 0 || !s.Groups[0].Strict || len(s.Groups[0].Queues) == 0 {
+	if len(s.Groups) == 0 || len(s.Groups[0].Queues) == 0 {
 		return
 	}
-	minor := number(s.Groups[0].Queues[0].Queue)
-	if s.Groups[0].Queues[0].Queue == s.DefaultQueue {
-		minor = netdev.DefaultClass
+	g := &s.Groups[0]
+	least, weights := g.Minimum.Of(p.line), newWeights(g)
+	for i, q := range g.Queues {
+		minor := number(q.Queue)
+		if q.Queue == s.DefaultQueue {
+			minor = netdev.DefaultClass
+		}
+		rate := weights.of(least+p.free, i)
+		if g.Strict {
+			rate = weights.of(least, i) + p.free
+		}
+		c := p.leaves[minor]
+		c.Rate, c.Burst = max(min(rate, c.Ceil), c.Rate), g.Burst
+		p.leaves[minor] = c.Normal(minor)
+		if g.Strict {
+			break
+		}
 	}
-	c := p.leaves[minor]
-	least := s.Groups[0].Minimum.Of(p.line) / uint64(len(s.Groups[0].Queues))
-	c.Rate = max(min(least+p.free, c.Ceil), c.Rate)
-	c.Burst = s.Groups[0].Burst
-	p.leaves[minor] = c.Normal(minor)
+	if c, ok := p.inner[groupClass]; ok {
+		c.Rate, c.Burst = min(least+p.free, c.Ceil), g.Burst
+		p.inner[groupClass] = c.Normal(groupClass)
+	}
 }
 
 // newQueue is where frames of a class wait that may have a rate at most.

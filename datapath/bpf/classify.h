@@ -75,40 +75,6 @@ static inline void key_protocol(struct class_key *key, __u32 protocol)
 	key->word[6] |= protocol | (__u64)KIND_PROTOCOL << KEY_KIND_SHIFT;
 }
 
-/*
- * key_quick adds what is above layer 2 of what most frames are: IPv4 without
- * options and without a tag in the band. False for all others.
- */
-static inline bool key_quick(struct __sk_buff *skb, struct class_key *key,
-			     __u32 flags)
-{
-	const void *data = (const void *)(long)skb->data;
-	const void *end = (const void *)(long)skb->data_end;
-	__u32 first, word, protocol;
-
-	if (data + ETH_HLEN + sizeof(struct ipv4) > end)
-		return false;
-	first = *(const __u32 *)(data + 12);
-	if ((first & TYPE_VERSION_IHL) != IPV4_NO_OPTIONS)
-		return false;
-	word = *(const __u32 *)(data + 20);
-	protocol = word >> PROTOCOL_SHIFT;
-	key->word[1] |= (__u64)ETH_P_IP << KEY_TYPE_SHIFT;
-	key_ip(key, KIND_IPV4, first >> IP_TOS_SHIFT, word >> IP_TTL_SHIFT & 0xff);
-	key->word[2] = *(const __u32 *)(data + 26);
-	key->word[4] = *(const __u32 *)(data + 30);
-	if (!(flags & CLASSIFIER_BY_LAYER4))
-		return true;
-	key_protocol(key, protocol);
-	if (word & IP_OFFSET_MASK || !has_ports(protocol))
-		return true;
-	if (data + ETH_HLEN + sizeof(struct ipv4) + TCP_FLAGS_AT + 1 > end)
-		return false;
-	key_ports(key, *(const __u32 *)(data + 34), protocol,
-		  *(const __u8 *)(data + 34 + TCP_FLAGS_AT));
-	return true;
-}
-
 /* key_ports_at reads the ports at an offset, where there are any. */
 static inline void key_ports_at(struct __sk_buff *skb, struct class_key *key,
 				__u32 at, __u32 protocol)
@@ -132,8 +98,7 @@ static inline void key_ipv4(struct __sk_buff *skb, struct class_key *key, __u32 
 		return;
 	key_ip(key, KIND_IPV4, ip.tos, ip.ttl);
 	key_protocol(key, ip.protocol);
-	key->word[2] = ip.src;
-	key->word[4] = ip.dst;
+	key->word[2] = ip.src | (__u64)ip.dst << 32;
 	if (!(ip.fragment & IP_OFFSET_MASK) && has_ports(ip.protocol))
 		key_ports_at(skb, key, at + (ip.version_ihl & 0xf) * 4, ip.protocol);
 }
@@ -337,6 +302,73 @@ class_by_mark(struct __sk_buff *skb, const struct classifier *c, __u32 tci)
 	return &c->by_mark[mark >> (IP_TOS_SHIFT + 2)];
 }
 
+/*
+ * key_quick adds what is above layer 2 of what most frames are: IPv4 without
+ * options and without a tag in the band. False for all others.
+ */
+static inline bool key_quick(struct __sk_buff *skb, struct class_key *key,
+			     __u32 flags)
+{
+	const void *data = (const void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	__u32 first, word, protocol;
+
+	if (data + ETH_HLEN + sizeof(struct ipv4) > end)
+		return false;
+	first = *(const __u32 *)(data + 12);
+	if ((first & TYPE_VERSION_IHL) != IPV4_NO_OPTIONS)
+		return false;
+	word = *(const __u32 *)(data + 20);
+	protocol = word >> PROTOCOL_SHIFT;
+	key->word[1] |= (__u64)ETH_P_IP << KEY_TYPE_SHIFT;
+	key_ip(key, KIND_IPV4, first >> IP_TOS_SHIFT, word >> IP_TTL_SHIFT & 0xff);
+	key->word[2] = *(const __u64 *)(data + 26);
+	if (!(flags & CLASSIFIER_BY_LAYER4))
+		return true;
+	key_protocol(key, protocol);
+	if (word & IP_OFFSET_MASK || !has_ports(protocol))
+		return true;
+	if (data + ETH_HLEN + sizeof(struct ipv4) + TCP_FLAGS_AT + 1 > end)
+		return false;
+	key_ports(key, *(const __u32 *)(data + 34), protocol,
+		  *(const __u8 *)(data + 34 + TCP_FLAGS_AT));
+	return true;
+}
+
+/*
+ * class_quick is the entry of a frame in the cache, where it is there and the
+ * frame is one that key_quick knows. Its key is never in memory.
+ */
+static inline struct class_entry *class_quick(struct __sk_buff *skb,
+					      const struct passage *p,
+					      const struct classifier *c,
+					      __u32 number)
+{
+	struct class_entry *e;
+	struct class_key key;
+	__u32 slot;
+
+	key_layer2(&key, &p->frame, p->vlan);
+	if (!key_quick(skb, &key, c->flags))
+		return NULL;
+#pragma unroll
+	for (__u32 i = 0; i < KEY_WORDS; i++)
+		key.word[i] &= c->mask[i];
+	key.word[7] |= (__u64)number << 32;
+	slot = class_slot(&key);
+	e = bpf_map_lookup_elem(&class_cache, &slot);
+	return e && class_hit(e, &key, p->key.state) ? e : NULL;
+}
+
+/* take_class notes in a port's word what class was found. */
+static inline void take_class(struct passage *p, const struct class_entry *e)
+{
+	p->qos.term = e->term;
+	p->qos.flags |= e->flags;
+	if (e->term)
+		p->qos.queue = e->queue;
+}
+
 /* classify_frame finds the class of one frame, and keeps it for the next one. */
 __attribute__((noinline)) int classify_frame(struct __sk_buff *skb,
 					     struct passage *p)
@@ -363,11 +395,13 @@ __attribute__((noinline)) int classify_frame(struct __sk_buff *skb,
 			p->qos.queue = m->queue;
 		return 0;
 	}
-	key_layer2(key, &p->frame, p->vlan);
-	if (!key_quick(skb, key, c->flags)) {
-		key_layer2(key, &p->frame, p->vlan);
-		key_slowly(skb, key);
+	e = class_quick(skb, p, c, number);
+	if (e) {
+		take_class(p, e);
+		return 0;
 	}
+	key_layer2(key, &p->frame, p->vlan);
+	key_slowly(skb, key);
 	for (__u32 i = 0; i < KEY_WORDS; i++)
 		key->word[i] &= c->mask[i];
 	key->word[7] |= (__u64)number << 32;
@@ -385,10 +419,7 @@ __attribute__((noinline)) int classify_frame(struct __sk_buff *skb,
 		e->queue = q.queue;
 		e->generation = generation;
 	}
-	p->qos.term = e->term;
-	p->qos.flags |= e->flags;
-	if (e->term)
-		p->qos.queue = e->queue;
+	take_class(p, e);
 	return 0;
 }
 

@@ -65,8 +65,9 @@ static inline bool qos_quick(struct __sk_buff *skb, const struct port_qos *q,
 
 	if (q->policers)
 		return false;
-	if (q->flags == QOS_BY_MARK) {
-		c = bpf_map_lookup_elem(&classifiers, &number);
+	if (q->flags != QOS_RESOLVED) {
+		c = q->flags == QOS_BY_MARK ?
+			    bpf_map_lookup_elem(&classifiers, &number) : NULL;
 		if (!c)
 			return false;
 		m = class_by_mark(skb, c, f->tag);
@@ -75,8 +76,6 @@ static inline bool qos_quick(struct __sk_buff *skb, const struct port_qos *q,
 		term = m->term;
 		if (term)
 			queue = m->queue;
-	} else if (q->flags != QOS_RESOLVED) {
-		return false;
 	}
 	if (queue)
 		skb->priority = QUEUE_HANDLE << 16 | queue;

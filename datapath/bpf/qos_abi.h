@@ -26,8 +26,8 @@
  *
  *   0  destination, source octets 0-1
  *   1  source octets 2-5 | VLAN << 32 | PCP << 44 | tagged << 47 | type << 48
- *   2  source of IPv6, or of IPv4 with zeros behind it
- *   4  destination, likewise
+ *   2  source of IPv6; of IPv4 source and destination, and zeros to the end of 5
+ *   4  destination of IPv6
  *   6  protocol | DSCP << 8 | TTL << 16 | TCP flags << 24 | kinds << 32
  *   7  source port | destination port << 16 | classifier << 32
  */

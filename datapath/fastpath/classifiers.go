@@ -52,8 +52,10 @@ const (
 	keySource      = 6
 	keyVLAN        = 12
 	keyType        = 14
-	keySourceIP    = 16
-	keyDestIP      = 32
+	keySource6     = 16
+	keyDest6       = 32
+	keySource4     = 16
+	keyDest4       = 20
 	keyProtocol    = 48
 	keyDSCP        = 49
 	keyTTL         = 50
@@ -86,11 +88,16 @@ func (c *condition) number(at int, value, mask uint16) {
 // kinds wants all of these of the frame.
 func (c *condition) kinds(k bpf.SwitchKeyKinds) { c.number(keyKinds, uint16(k), uint16(k)) }
 
-func (c *condition) prefix(at int, p netip.Prefix) {
+// prefix wants an address in a prefix; where it stands depends on the version.
+func (c *condition) prefix(at4, at6 int, p netip.Prefix) {
 	if !p.IsValid() {
 		return
 	}
 	c.version(p.Addr().Is6())
+	at := at4
+	if p.Addr().Is6() {
+		at = at6
+	}
 	address := p.Masked().Addr().AsSlice()
 	mask := make([]byte, len(address))
 	for bit := range p.Bits() {
@@ -134,8 +141,8 @@ func (c *condition) layer3(m *spec.Match) {
 	if m.Version != 0 {
 		c.version(m.Version == 6)
 	}
-	c.prefix(keySourceIP, m.SourcePrefix)
-	c.prefix(keyDestIP, m.DestinationPrefix)
+	c.prefix(keySource4, keySource6, m.SourcePrefix)
+	c.prefix(keyDest4, keyDest6, m.DestinationPrefix)
 	if m.HasTTL {
 		c.kinds(bpf.SwitchKeyKindsKIND_IP)
 		c.octet(keyTTL, m.TTL, math.MaxUint8)
