@@ -21,7 +21,8 @@ import (
 // A class has its rate in any case, and what is left goes by priority, and among
 // those of one priority by quantum. The most urgent strict queue has as its rate
 // all that the others are not guaranteed, so that it never waits until a long
-// frame of theirs is paid for. Without a strict one the first group has it.
+// frame of theirs is paid for. Where the first group is
+// not strict and asks for no minimum, its queues have it.
 type plan struct {
 	inner  map[uint16]netdev.Class // the line first in order
 	leaves map[uint16]netdev.Class
@@ -168,12 +169,16 @@ func (p *plan) leaf(minor uint16, name string, c netdev.Class, limit spec.QueueL
 }
 
 // favour gives what is guaranteed to nobody to the most urgent group: where it is
-// strict to its first queue, else to its queues by weight.
+// strict to its first queue, else, where it asks for no minimum itself, to its
+// queues by weight.
 func (p *plan) favour(s *spec.Scheduler, number func(string) uint16) {
 	if len(s.Groups) == 0 || len(s.Groups[0].Queues) == 0 {
 		return
 	}
 	g := &s.Groups[0]
+	if !g.Strict && !g.Minimum.IsZero() {
+		return // it has what it asks for; the rest is lent to all alike
+	}
 	least, weights := g.Minimum.Of(p.line), newWeights(g)
 	for i, q := range g.Queues {
 		minor := number(q.Queue)

@@ -215,7 +215,7 @@ func TestQoSIsRefused(t *testing.T) {
 		port       *spec.Port
 	}{
 		{"minima above the line", "the line has 1000000000", queued(access("p1", "default", 10), &spec.QoS{Output: over})},
-		{"an aggregate", "give each member", queued(team("lag", spec.StaticLAG, nil), &spec.QoS{Output: shaped(1e6)})},
+		{"an aggregate", "its members do", queued(team("lag", spec.StaticLAG, nil), &spec.QoS{Output: shaped(1e6)})},
 		{"a member that classifies", "classified at the aggregate", queued(member("m1", "lag"), &spec.QoS{Classifier: byDSCP("voice")})},
 		{"no switch port", "switch ports and members", hostOnly},
 		{"a qdisc of somebody else", "tc qdisc del dev p2 root", queued(access("p2", "default", 10), &spec.QoS{Output: shaped(1e6)})},
