@@ -60,6 +60,8 @@ const volatile struct {
 	enum trace_session_flags trace_session_flags;
 	struct trace_head trace_head;
 	struct trace_step trace_step;
+	struct trace_record trace_record;
+	struct trace_ring trace_ring;
 	struct kernel_drop kernel_drop;
 } shared_types;
 
@@ -260,14 +262,16 @@ __attribute__((noinline)) int resolve(struct __sk_buff *skb, struct passage *p)
 	return 0;
 }
 
-/* resolve_traced is the same where somebody traces. */
+/* resolve_traced is the same for a frame that a session asks for. */
 __attribute__((noinline)) int resolve_traced(struct __sk_buff *skb, struct passage *p)
 {
 	if (!p)
 		return 0;
 	if (!enter(p))
 		return 0;
-	if (!takes_detour(p) && trace_looks(skb, &p->frame))
+	if (takes_detour(p))
+		p->traced = 0;
+	else
 		trace_begin(skb, p, p->in_port, 0);
 	p->in = forward(skb, p, true);
 	return 0;
@@ -330,38 +334,67 @@ static inline int leave(struct __sk_buff *skb, struct passage *p, __u32 octets,
 	return out ? TCX_DROP : send(way);
 }
 
-/* trace_known begins to trace a frame of a flow that the cache knows. */
-static inline void trace_known(struct __sk_buff *skb, struct passage *p,
-			       const struct flow *flow)
+/* leave_traced is leave for a frame that a session asks for. */
+__attribute__((noinline)) int leave_traced(struct __sk_buff *skb, struct passage *p)
 {
-	__u32 out = flow->action.way.port;
+	if (!p)
+		return TCX_DROP;
+	return leave(skb, p, p->frame.octets + p->frame.tag_octets, frame_cast(&p->frame),
+		     p->in_port, p->in, &p->act, p->out, p->to_host, true);
+}
 
+/* begin_passage is what is true before the stages. */
+static inline void begin_passage(struct passage *p)
+{
+	p->in_port = 0;
+	p->in = DROP_NONE;
+	p->out = DROP_NONE;
+	p->to_host = false;
 	p->to_all = false;
-	p->traced = 0;
-	if (!trace_looks(skb, &p->frame))
-		return;
-	trace_begin(skb, p, flow->in_port |
-		    (flow->action.way.flags & OUT_LAG ? 0 : out << 16), out);
+	p->vlan = 0;
+	set_qos(&p->qos, 0);
+	set_way(&p->act.way, 0, 0, 0);
 }
 
-/* refuse is the exit of a frame of a known flow that goes no further. */
-static inline int refuse(struct __sk_buff *skb, struct passage *p, __u32 octets,
-			 const struct flow *flow, enum drop_reason reason,
-			 const bool traced)
+/* qos_noted is qos for a frame whose port has anything of it. */
+static inline enum drop_reason qos_noted(struct __sk_buff *skb, struct passage *p)
 {
-	count_in(flow->in_port, CAST_UNICAST, octets, reason);
-	if (traced)
-		finish(skb, p, false, reason, DROP_NONE, 0);
-	return TCX_DROP;
-}
+	enum drop_reason reason;
 
-/* noted_class is noted for what is done with a frame's class and rate. */
-static inline enum drop_reason noted_class(const bool traced, struct passage *p,
-					   enum drop_reason reason)
-{
-	note(traced, p, TRACE_CLASS, reason ? TRACE_DROPPED : TRACE_PASS, reason, 0,
+	if (!qos_word(&p->qos))
+		return DROP_NONE;
+	reason = qos(skb, p);
+	note(true, p, TRACE_CLASS, reason ? TRACE_DROPPED : TRACE_PASS, reason, 0,
 	     p->vlan, false, p->qos.queue | (reason ? p->qos.policers << 16 : 0));
 	return reason;
+}
+
+/*
+ * take_traced takes a frame through the switch that a session asks for; flow is null
+ * where the cache does not know it.
+ */
+static inline int take_traced(struct __sk_buff *skb, struct passage *p,
+			      const struct flow *flow)
+{
+	__u32 out;
+
+	begin_passage(p);
+	if (!flow) {
+		resolve_traced(skb, p);
+		if (!p->in && !p->out)
+			p->in = qos_noted(skb, p);
+		if (unlikely(p->to_all) && !p->in)
+			flood_frame(skb, p);
+		return leave_traced(skb, p);
+	}
+	p->in_port = flow->in_port;
+	p->vlan = flow->vlan;
+	p->act = flow->action;
+	set_qos(&p->qos, qos_word(&flow->qos));
+	out = p->act.way.port;
+	trace_begin(skb, p, p->in_port | (p->act.way.flags & OUT_LAG ? 0 : out << 16), out);
+	p->in = qos_noted(skb, p);
+	return leave_traced(skb, p);
 }
 
 /* take_in takes a frame through the switch. */
@@ -380,42 +413,35 @@ static inline int take_in(struct __sk_buff *skb, const bool traced)
 	p.now = bpf_jiffies64();
 	p.key = flow_key(&p.frame);
 	p.slot = flow_slot(&p.key);
+	if (traced)
+		p.traced = trace_asks(skb, &p.frame);
 	flow = bpf_map_lookup_elem(&flow_cache, &p.slot);
 	if (flow && flow_hit(flow, &p.key, p.now)) {
-		if (traced && flow->in_port)
-			trace_known(skb, &p, flow);
+		if (traced && p.traced && flow->in_port)
+			return take_traced(skb, &p, flow);
 		word = qos_word(&flow->qos);
 		if (unlikely(word) && !qos_quick(skb, &flow->qos, &p.frame, octets)) {
 			set_qos(&p.qos, word);
 			p.vlan = flow->vlan;
-			reason = noted_class(traced && flow->in_port, &p, qos(skb, &p));
-			if (reason)
-				return refuse(skb, &p, octets, flow, reason, traced);
+			reason = qos(skb, &p);
+			if (reason) {
+				count_in(flow->in_port, CAST_UNICAST, octets, reason);
+				return TCX_DROP;
+			}
 		}
 		return leave(skb, &p, octets, CAST_UNICAST, flow->in_port,
-			     DROP_NONE, &flow->action, DROP_NONE, false, traced);
+			     DROP_NONE, &flow->action, DROP_NONE, false, false);
 	}
-
-	p.in_port = 0;
-	p.in = DROP_NONE;
-	p.out = DROP_NONE;
-	p.to_host = false;
-	p.to_all = false;
-	p.vlan = 0;
-	set_qos(&p.qos, 0);
-	set_way(&p.act.way, 0, 0, 0);
-	if (traced) {
-		p.traced = 0;
-		resolve_traced(skb, &p);
-	} else {
-		resolve(skb, &p);
-	}
+	if (traced && p.traced)
+		return take_traced(skb, &p, NULL);
+	begin_passage(&p);
+	resolve(skb, &p);
 	if (unlikely(qos_word(&p.qos)) && !p.in && !p.out)
-		p.in = noted_class(traced, &p, qos(skb, &p));
+		p.in = qos(skb, &p);
 	if (unlikely(p.to_all) && !p.in)
 		flood_frame(skb, &p);
 	return leave(skb, &p, octets, frame_cast(&p.frame), p.in_port,
-		     p.in, &p.act, p.out, p.to_host, traced);
+		     p.in, &p.act, p.out, p.to_host, false);
 }
 
 SEC("tcx/ingress")

@@ -3,13 +3,14 @@
  * trace.h - tells what became of a frame, stage by stage, to the sessions that
  * it fits.
  *
- * While nobody traces, none of this is in the loaded program. Else trace_begin()
- * finds the sessions that a frame may fit, the stages note() what they do into
- * a record of this CPU, and trace_end() puts the record into the ring, for the
- * sessions whose conditions were known only then too.
+ * While nobody traces, none of this is in the loaded program. Else trace_asks()
+ * finds the sessions whose turn and whose filter it is, trace_begin() what else
+ * they ask, the stages note() what they do into the record of this CPU, and
+ * trace_end() tells it, for the sessions whose conditions were known only then
+ * too.
  *
- * Maps read: ports, fdb. Maps written: trace_records, trace_counts,
- * trace_limits, trace_turns, trace_ring.
+ * Maps read: ports, fdb. Maps written: trace_counts, trace_limits, trace_turns,
+ * trace_rings.
  */
 #ifndef SIGNALBOX_TRACE_H
 #define SIGNALBOX_TRACE_H
@@ -21,22 +22,17 @@
 #include "trace_maps.h"
 #include "vlan.h"
 
-/*
- * trace_due is whether any session looks at a frame. Sampling comes before all
- * other conditions: a frame that nobody looks at costs next to nothing.
- */
+/* trace_due counts a frame, and is whether it is any session's turn. */
 static inline bool trace_due(void)
 {
 	struct trace_samples *s;
 	__u32 zero = 0;
 
-	if (!(trace_wants & TRACE_SAMPLED))
-		return true;
 	s = bpf_map_lookup_elem(&trace_turns, &zero);
 	if (!s)
 		return false;
 	s->seen++;
-	return trace_wants & TRACE_EACH || s->seen >= s->next;
+	return s->seen >= s->next;
 }
 
 /*
@@ -62,6 +58,22 @@ __attribute__((noinline)) int trace_turn(__u32 session, __u32 sample)
 	if (s->next <= s->seen || next < s->next)
 		s->next = next;
 	return s->seen >= due;
+}
+
+#define TRACE_SAMPLES(i)						\
+	if (trace_sessions[i].flags & TRACE_SAMPLED)			\
+		asks |= (trace_turn(i, trace_sessions[i].sample) & 1) << i;
+
+/*
+ * trace_whose is whose turn it is. As in trace_asks, no branch depends on it: the
+ * verifier would look at each set of sessions by itself.
+ */
+__attribute__((noinline)) int trace_whose(void)
+{
+	__u32 asks = 0;
+
+	EACH_ACTIVE(TRACE_SAMPLES)
+	return asks;
 }
 
 /* trace_take counts a frame that a session is to be told of. */
@@ -113,7 +125,7 @@ struct trace_frame {
  */
 static inline bool trace_fits(const volatile struct trace_session *s, __u32 bit,
 			      const struct trace_frame *x,
-			      struct trace_record *t)
+			      struct trace_ring *r)
 {
 	__u32 flags = s->flags;
 	bool fits;
@@ -123,7 +135,7 @@ static inline bool trace_fits(const volatile struct trace_session *s, __u32 bit,
 			(x->aggregate && trace_has(s->ports, x->aggregate)));
 		if (!fits && flags & TRACE_OUT) {
 			if (!x->out_port)
-				t->late |= bit;
+				r->late |= bit;
 			fits = !x->out_port || trace_has(s->ports, x->out_port);
 		}
 		if (!fits)
@@ -133,12 +145,8 @@ static inline bool trace_fits(const volatile struct trace_session *s, __u32 bit,
 }
 
 #define TRACE_GATE(i)							\
-	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
-	    (!(trace_sessions[i].flags & TRACE_SAMPLED) ||		\
-	     trace_turn(i, trace_sessions[i].sample)) &&		\
-	    trace_fits(&trace_sessions[i], 1 << i, &x, t) &&		\
-	    (!(trace_sessions[i].flags & TRACE_FILTER) ||		\
-	     trace_filter_##i(skb, p->frame.tag, p->frame.octets)))	\
+	if (trace_active & 1 << i && asks & 1 << i &&			\
+	    trace_fits(&trace_sessions[i], 1 << i, &x, r))		\
 		p->traced |= 1 << i;
 
 /* trace_tag is the outer tag that a frame came with, whatever its TPID. */
@@ -172,26 +180,27 @@ static inline void trace_pull(struct __sk_buff *skb)
 }
 
 #define TRACE_PASSES(i)							\
-	if (trace_sessions[i].flags & TRACE_ACTIVE)			\
-		passes |= trace_filter_##i(skb, f->tag, f->octets);
+	if (filtered & 1 << i)						\
+		passes |= (trace_filter_##i(skb, f->tag, f->octets) & 1) << i;
 
 /*
- * trace_looks is whether a session may want a frame, by what costs least:
- * sampling, then the filters where each session has one.
+ * trace_asks are the sessions that may want a frame, by what costs least:
+ * sampling, which comes first, and their filters. A frame that nobody wants goes
+ * the way of the program that does not trace.
  */
-static inline bool trace_looks(struct __sk_buff *skb, const struct frame *f)
+static inline __u32 trace_asks(struct __sk_buff *skb, const struct frame *f)
 {
-	__u32 passes = 0;
+	const __u32 wants = trace_wants, filtered = trace_filtered;
+	__u32 asks = trace_each, passes;
 
-	if (explaining)
-		return true;
-	if (!trace_due())
-		return false;
-	if (trace_wants & TRACE_UNFILTERED)
-		return true;
+	if (wants & TRACE_SAMPLED && trace_due())
+		asks |= trace_whose();
+	if (!filtered || !asks)
+		return asks;
+	passes = ~filtered;
 	trace_pull(skb);
-	EACH_TRACE(TRACE_PASSES)
-	return passes;
+	EACH_ACTIVE(TRACE_PASSES)
+	return asks & passes;
 }
 
 /*
@@ -213,40 +222,35 @@ static inline void trace_port(struct trace_frame *x, const struct frame *f)
 }
 
 /*
- * trace_begin finds the sessions that a frame may fit and begins its record;
- * where is in_port | out_port << 16, and leads the port that a known flow leads
- * to, whose first two stages are noted here. What no session asks for is looked
- * up only when a session has the frame.
+ * trace_begin finds which of the sessions in p->traced a frame may fit, and begins
+ * its record; where is in_port | out_port << 16, and leads the port that a known
+ * flow leads to, whose first two stages are noted here. What no session asks for
+ * is looked up only when a session has the frame.
  */
 __attribute__((noinline)) int trace_begin(struct __sk_buff *skb, struct passage *p,
 					  __u32 where, __u32 leads)
 {
 	struct trace_frame x = { .in_port = where & 0xffff, .out_port = where >> 16 };
 	const bool ports = trace_wants & (TRACE_IN | TRACE_OUT | TRACE_VLANS);
-	struct trace_record *t = trace_record();
+	struct trace_ring *r = trace_ring();
+	struct trace_record *t;
+	__u32 asks;
 
-	if (!t || !p)
+	if (!r || !p)
 		return 0;
-	p->traced = 0;
+	r->late = 0;
+	r->left = 0;
 	if (ports) {
-		t->late = 0;
-		t->left = 0;
+		asks = p->traced;
+		p->traced = 0;
 		trace_port(&x, &p->frame);
-	}
-	if (explaining) {
-		p->traced = 1;
+		EACH_ACTIVE(TRACE_GATE)
+		if (!p->traced)
+			return 0;
 	} else {
-		if (trace_wants & TRACE_FILTER && trace_wants & TRACE_UNFILTERED)
-			trace_pull(skb);
-		EACH_TRACE(TRACE_GATE)
-	}
-	if (!p->traced)
-		return 0;
-	if (!ports) {
-		t->late = 0;
-		t->left = 0;
 		trace_port(&x, &p->frame);
 	}
+	t = trace_record(r);
 	p->vlan = x.vlan;
 	t->head.ifindex = p->frame.ifindex;
 	t->head.octets = p->frame.octets;
@@ -275,17 +279,17 @@ __attribute__((noinline)) int trace_begin(struct __sk_buff *skb, struct passage 
 	if (trace_sessions[i].flags & TRACE_OUT &&			\
 	    (trace_has(trace_sessions[i].ports, port) ||			\
 	     trace_has(trace_sessions[i].ports, aggregate)))		\
-		t->left |= 1 << i;
+		r->left |= 1 << i;
 
 /* trace_leaves notes the sessions whose output port it is. */
-static inline void trace_leaves(struct trace_record *t, __u32 port)
+static inline void trace_leaves(struct trace_ring *r, __u32 port)
 {
 	struct port *member = bpf_map_lookup_elem(&ports, &port);
 	__u32 aggregate = 0;
 
 	if (member)
 		aggregate = member->aggregate;
-	EACH_TRACE(TRACE_LEAVES)
+	EACH_ACTIVE(TRACE_LEAVES)
 }
 
 /*
@@ -295,18 +299,21 @@ static inline void trace_leaves(struct trace_record *t, __u32 port)
 __attribute__((noinline)) int trace_note(struct passage *p, __u32 what,
 					 __u32 where, __u32 detail)
 {
-	struct trace_record *t = trace_record();
 	__u32 at, reason = what >> 16 & 0xff, *step;
+	struct trace_ring *r = trace_ring();
+	struct trace_record *t;
 
-	if (!t || !p)
+	if (!r || !p)
 		return 0;
+	t = trace_record(r);
 	if (reason) {
 		t->head.reasons |= 1U << (reason & 31);
 		if (!t->head.reason)
 			t->head.reason = reason;
 	}
-	if (t->late & ~t->left && (what & 0xff) >= TRACE_EGRESS)
-		trace_leaves(t, where & 0xffff);
+	if (trace_wants & TRACE_OUT && r->late & ~r->left &&
+	    (what & 0xff) >= TRACE_EGRESS)
+		trace_leaves(r, where & 0xffff);
 	at = t->head.steps;
 	if (at >= TRACE_STEPS) {
 		t->head.cut = 1;
@@ -392,8 +399,7 @@ __attribute__((noinline)) int trace_learn(struct passage *p, __u32 learns,
 
 /* What of a session's conditions is known only when the frame leaves. */
 #define TRACE_TELL(i)							\
-	if (trace_sessions[i].flags & TRACE_ACTIVE &&			\
-	    p->traced & ~(t->late & ~t->left) & 1 << i &&		\
+	if (trace_active & 1 << i && fits & 1 << i &&			\
 	    (!(trace_sessions[i].flags & TRACE_REASONS) ||		\
 	     t->head.reasons & trace_sessions[i].reasons) &&		\
 	    trace_take(i) &&						\
@@ -420,21 +426,79 @@ __attribute__((noinline)) int trace_lose(__u32 sessions)
 	return 0;
 }
 
-/* trace_capture copies a frame's octets behind the steps; it gives how many. */
-static inline __u32 trace_capture(struct __sk_buff *skb, struct trace_record *t,
-				  __u32 steps, __u32 snap)
+/*
+ * trace_room is whether the ring has room for more octets, and behind them for
+ * the next record in work. It looks at what the element has read only when it
+ * must.
+ */
+static inline bool trace_room(struct trace_ring *r, __u32 octets)
 {
-	__u32 octets = skb->len;
+	__u64 then = r->head + octets;
 
-	if (octets > snap)
-		octets = snap;
+	if (then <= r->bound)
+		return true;
+	r->bound = READ_ONCE(r->tail) + trace_ring_mask + 8 - sizeof(struct trace_record);
+	return then <= r->bound;
+}
+
+/* A frame's first octets are copied here, a cache line at once: the helper costs more. */
+#define TRACE_LINES	4
+#define TRACE_LINE	64
+
+struct trace_line {
+	__u64 word[TRACE_LINE / 8];
+};
+
+/*
+ * trace_capture copies a frame's octets behind the steps. More than `octets` may be
+ * written, up to a whole line.
+ */
+static inline bool trace_capture(struct __sk_buff *skb, struct trace_step *to, __u32 octets)
+{
+	const struct trace_line *from = (const void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
+	struct trace_line *line = (void *)to;
+
+	if (octets <= TRACE_LINES * TRACE_LINE) {
+#pragma unroll
+		for (__u32 i = 0; i < TRACE_LINES; i++) {
+			if ((const void *)(from + i + 1) > end)
+				break;
+			line[i] = from[i];
+			if (octets <= (i + 1) * TRACE_LINE)
+				return true;
+		}
+	}
 	/* The checks and the use in one register. */
 	asm volatile("" : "+r"(octets));
 	if (octets == 0 || octets > TRACE_SNAP)
-		return 0;
-	if (bpf_skb_load_bytes(skb, 0, &t->step[steps], octets))
-		return 0;
-	return octets;
+		return false;
+	return !bpf_skb_load_bytes(skb, 0, to, octets);
+}
+
+/* trace_put tells the record in work, with as many octets of the frame as are wanted. */
+static inline bool trace_put(struct __sk_buff *skb, struct trace_ring *r,
+			     struct trace_record *t)
+{
+	__u32 octets = t->head.captured, steps = t->head.steps, size;
+
+	if (steps > TRACE_STEPS)
+		return false;
+	if (octets > skb->len)
+		octets = skb->len;
+	size = (sizeof(t->head) + steps * sizeof(t->step[0]) + octets + 7) & ~7U;
+	if (!trace_room(r, size))
+		return false;
+	t->head.captured = octets;
+	if (octets && !trace_capture(skb, &t->step[steps], octets))
+		t->head.captured = 0;
+	t->head.size = size;
+	t->head.time = bpf_ktime_get_ns();
+	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++r->packets;
+	t->head.present = skb->len;
+	/* What stands in the record is seen before the head is. */
+	__sync_lock_test_and_set(&r->head, r->head + size);
+	return true;
 }
 
 /*
@@ -444,37 +508,26 @@ static inline __u32 trace_capture(struct __sk_buff *skb, struct trace_record *t,
 __attribute__((noinline)) int trace_end(struct __sk_buff *skb, struct passage *p,
 					__u32 what, __u32 out_port)
 {
-	struct trace_record *t = trace_record();
-	__u32 steps, size;
+	struct trace_ring *r = trace_ring();
+	struct trace_record *t;
+	__u32 fits;
 
-	if (!t || !p)
+	if (!r || !p)
 		return 0;
+	t = trace_record(r);
 	t->head.verdict = what;
 	if (what >> 8)
 		t->head.reason = what >> 8;
 	t->head.out_port = out_port;
 	if (explaining)
 		return 0;
+	fits = p->traced;
+	if (trace_wants & TRACE_OUT)
+		fits &= ~(r->late & ~r->left);
 	t->head.sessions = 0;
 	t->head.captured = 0;	/* how much is wanted, before it is how much there is */
-	EACH_TRACE(TRACE_TELL)
-	if (!t->head.sessions)
-		return 0;
-	t->head.time = bpf_ktime_get_ns();
-	t->head.packet = (__u64)bpf_get_smp_processor_id() << 56 | ++t->packets;
-	t->head.present = skb->len;
-	steps = t->head.steps;
-	if (steps > TRACE_STEPS)
-		return 0;
-	size = t->head.captured;
-	if (size)
-		size = trace_capture(skb, t, steps, size);
-	t->head.captured = size;
-	size += sizeof(t->head) + steps * sizeof(t->step[0]);
-	asm volatile("" : "+r"(size));
-	if (size > sizeof(*t))
-		return 0;
-	if (bpf_ringbuf_output(&trace_ring, t, size, BPF_RB_NO_WAKEUP))
+	EACH_ACTIVE(TRACE_TELL)
+	if (t->head.sessions && !trace_put(skb, r, t))
 		trace_lose(t->head.sessions);
 	return 0;
 }

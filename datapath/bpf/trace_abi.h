@@ -72,10 +72,10 @@ struct trace_step {
 #define TRACE_SNAP	65535	/* octets of a frame at most */
 
 /*
- * One frame's way. In the ring the steps end after `steps` of them, and the
- * frame's octets follow at once, `captured` of them: as they were when it left,
- * `present` in all. Where that is `octets` and the frame had a tag, the tag is
- * not among them.
+ * One frame's way. What is told ends after `steps` of the steps, and the frame's
+ * octets follow at once, `captured` of them: as they were when it left, `present`
+ * in all. Where that is `octets` and the frame had a tag, the tag is not among
+ * them.
  */
 struct trace_head {
 	__u64 time;	/* ns, CLOCK_MONOTONIC */
@@ -95,28 +95,41 @@ struct trace_head {
 	__u8 steps;
 	__u8 cut;	/* there were more steps */
 	__u32 reasons;	/* bit r: a copy was dropped for reason r */
+	__u32 size;	/* of the whole record, a multiple of eight */
+	__u32 unused;
 };
 
 struct trace_record {
 	struct trace_head head;
 	struct trace_step step[TRACE_STEPS];
-	__u8 octets[TRACE_SNAP + 1];
-	/* The program's own: */
-	__u64 packets;	/* told on this CPU */
-	__u32 late;	/* sessions of which the output port decides, */
-	__u32 left;	/* and has */
+};
+
+/*
+ * What one CPU tells: records in a ring of octets, which follows this and is a
+ * power of two long. A record begins at a multiple of eight and may go on behind
+ * the ring's end, where there is room for the longest one. The record in work
+ * stands at `head` already; it is told when `head` goes behind it. There is always
+ * room for one without the frame's octets.
+ */
+struct trace_ring {
+	/* The program writes: */
+	__u64 head;	/* octets told since ever */
+	__u64 bound;	/* head stays below: what it last saw of tail */
+	__u64 packets;	/* told */
+	__u32 late;	/* of the record in work: sessions of which the output port */
+	__u32 left;	/* decides, and has */
+	__u64 reserved[4];
+	/* The element writes, in a cache line of its own: */
+	__u64 tail;	/* octets read since ever */
+	__u64 unused[7];
 };
 
 enum trace_session_flags {
-	TRACE_ACTIVE	= 1 << 0,
-	TRACE_IN	= 1 << 1,	/* ports: where frames come in, */
-	TRACE_OUT	= 1 << 2,	/* where they leave */
-	TRACE_VLANS	= 1 << 3,	/* only the VLANs in vlans */
-	TRACE_REASONS	= 1 << 4,	/* only dropped for one in reasons */
-	TRACE_FILTER	= 1 << 5,	/* only those its filter passes */
-	TRACE_SAMPLED	= 1 << 6,	/* one frame in so many, */
-	TRACE_EACH	= 1 << 7,	/* or each */
-	TRACE_UNFILTERED = 1 << 8,	/* has no filter */
+	TRACE_IN	= 1 << 0,	/* ports: where frames come in, */
+	TRACE_OUT	= 1 << 1,	/* where they leave */
+	TRACE_VLANS	= 1 << 2,	/* only the VLANs in vlans */
+	TRACE_REASONS	= 1 << 3,	/* only dropped for one in reasons */
+	TRACE_SAMPLED	= 1 << 4,	/* one frame in so many */
 };
 
 /*

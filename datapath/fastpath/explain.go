@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -20,7 +19,7 @@ type explainer struct {
 	program  *ebpf.Program
 	pauses   array[[spec.LAGBuckets]bpf.SwitchLagPause]
 	policers array[bpf.SwitchPolicer]
-	record   bpf.SwitchTraceRecord
+	rings    *traceRings
 }
 
 // written are the maps that a frame changes: an explanation has its own, and
@@ -44,7 +43,10 @@ func (o *Objects) newExplainer() (_ *explainer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeTraceMaps(s, e.maps, 1, uint32(os.Getpagesize())); err != nil {
+	if err := makeTraceMaps(s, e.maps, 1, 8); err != nil { // only for the record in work
+		return nil, err
+	}
+	if e.rings, err = openRings(e.maps[bpf.SwitchMapTraceRings]); err != nil {
 		return nil, err
 	}
 	for _, name := range written() {
@@ -64,7 +66,7 @@ func (o *Objects) newExplainer() (_ *explainer, err error) {
 }
 
 func (e *explainer) close() error {
-	errs := []error{e.pauses.close(), e.policers.close()}
+	errs := []error{e.pauses.close(), e.policers.close(), e.rings.close()}
 	if e.program != nil {
 		errs = append(errs, e.program.Close())
 	}
@@ -97,10 +99,8 @@ func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bo
 	e := o.explainer
 	copy(e.pauses.values, o.pauses.values)
 	copy(e.policers.values, o.policers.values)
-	none := bpf.SwitchTraceRecord{}
-	if err := e.maps[bpf.SwitchMapTraceRecords].Put(uint32(0), &none); err != nil {
-		return r, false, fmt.Errorf("explain: %w", err)
-	}
+	x := e.rings.first()
+	*x = bpf.SwitchTraceRecord{}
 	run, ctx := explained(ifindex, frame)
 	if _, err := e.program.Run(&ebpf.RunOptions{Data: run, Context: ctx}); err != nil {
 		if errors.Is(err, unix.ENODEV) {
@@ -108,8 +108,8 @@ func (o *Objects) Explain(ifindex uint32, frame []byte) (r TraceRecord, found bo
 		}
 		return r, false, fmt.Errorf("explain a frame of %d octets: %w", len(frame), err)
 	}
-	r, err = readRecord(e.maps[bpf.SwitchMapTraceRecords], &e.record)
-	return r, err == nil && r.Head.Verdict != 0, err
+	r = TraceRecord{Head: &x.Head, Steps: x.Step[:min(int(x.Head.Steps), len(x.Step))]}
+	return r, x.Head.Verdict != 0, nil
 }
 
 // The kernel takes a frame of a page at most to run a program with.

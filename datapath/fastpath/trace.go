@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -56,13 +54,8 @@ type Tracer struct {
 	o       *Objects
 	maps    map[string]*ebpf.Map
 	program *ebpf.Program // that is attached, nil before Set
-	ring    *ringbuf.Reader
-	record  ringbuf.Record
+	rings   *traceRings
 }
-
-// traceRing is the size of the ring in octets: some 40 ms of a million captured
-// frames a second.
-const traceRing = 1 << 23
 
 // NewTracer makes what tracing needs; nothing is traced before Set.
 func (o *Objects) NewTracer() (_ *Tracer, err error) {
@@ -80,29 +73,23 @@ func (o *Objects) NewTracer() (_ *Tracer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	if err := makeTraceMaps(s, t.maps, uint32(cpus), traceRing); err != nil {
+	if err := makeTraceMaps(s, t.maps, cpus, ringOctets(cpus)); err != nil {
 		return nil, err
 	}
-	if t.ring, err = ringbuf.NewReader(t.maps[bpf.SwitchMapTraceRing]); err != nil {
-		return nil, fmt.Errorf("read traces: %w", err)
-	}
-	t.ring.SetDeadline(time.Unix(1, 0)) // long ago: never wait
-	return t, nil
+	t.rings, err = openRings(t.maps[bpf.SwitchMapTraceRings])
+	return t, err
 }
 
 // traceMaps are the maps that only tracing has.
 func traceMaps() []string {
 	return []string{
-		bpf.SwitchMapTraceRecords, bpf.SwitchMapTraceCounts, bpf.SwitchMapTraceLimits,
-		bpf.SwitchMapTraceTurns, bpf.SwitchMapTraceRing,
+		bpf.SwitchMapTraceRings, bpf.SwitchMapTraceCounts, bpf.SwitchMapTraceLimits, bpf.SwitchMapTraceTurns,
 	}
 }
 
-// makeTraceMaps makes the maps with as many records in work, and a ring of as
-// many octets.
-func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, records, ring uint32) error {
-	s.Maps[bpf.SwitchMapTraceRecords].MaxEntries = records
-	s.Maps[bpf.SwitchMapTraceRing].MaxEntries = ring
+// makeTraceMaps makes the maps with so many rings, each of so many octets.
+func makeTraceMaps(s *ebpf.CollectionSpec, maps map[string]*ebpf.Map, rings, octets int) error {
+	sizeRings(s.Maps[bpf.SwitchMapTraceRings], rings, octets)
 	for _, name := range traceMaps() {
 		m, err := ebpf.NewMap(s.Maps[name])
 		if err != nil {
@@ -185,10 +172,7 @@ func (t *Tracer) Counts(session int) (sum TraceCount, err error) {
 
 // Close stops, and gives everything back.
 func (t *Tracer) Close() error {
-	errs := []error{t.Stop()}
-	if t.ring != nil {
-		errs = append(errs, t.ring.Close())
-	}
+	errs := []error{t.Stop(), t.rings.close()}
 	for _, m := range t.maps {
 		errs = append(errs, m.Close())
 	}
@@ -230,7 +214,8 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 		o.setVariables(s, is.caching),
 		setVariable(s, bpf.SwitchVarTracing, true),
 		setVariable(s, bpf.SwitchVarExplaining, is.explaining),
-		setSessions(s, sessions),
+		setVariable(s, bpf.SwitchVarTraceRingMask, ringMask(own[bpf.SwitchMapTraceRings])),
+		setSessions(s, sessions, is.explaining),
 	)
 	if err != nil {
 		return nil, err
@@ -239,7 +224,7 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 	for _, maps := range []map[string]*ebpf.Map{o.maps, own} {
 		for name, m := range maps {
 			replaced[name] = m
-			s.Maps[name].MaxEntries = m.MaxEntries()
+			s.Maps[name].MaxEntries, s.Maps[name].ValueSize = m.MaxEntries(), m.ValueSize()
 		}
 	}
 	var p struct {
@@ -252,19 +237,28 @@ func (o *Objects) loadTraced(sessions *[spec.MaxTraces]*TraceSession, own map[st
 }
 
 // setSessions makes the sessions constants of the program, and their filters
-// part of it.
-func setSessions(s *ebpf.CollectionSpec, sessions *[spec.MaxTraces]*TraceSession) error {
+// part of it. What explains a frame looks at each, for a session that has no
+// conditions.
+func setSessions(s *ebpf.CollectionSpec, sessions *[spec.MaxTraces]*TraceSession, explaining bool) error {
 	var constants [spec.MaxTraces]bpf.SwitchTraceSession
-	var wants uint32
+	var wants, active, each, filtered uint32
+	if explaining {
+		each = 1
+	}
 	for i, session := range sessions {
 		if session == nil {
 			continue
 		}
 		constants[i] = session.constants()
 		wants |= constants[i].Flags
+		active |= 1 << i
+		if session.Sample <= 1 {
+			each |= 1 << i
+		}
 		if session.Filter == nil {
 			continue
 		}
+		filtered |= 1 << i
 		if err := placeFilter(s, i, session.Filter); err != nil {
 			return err
 		}
@@ -272,11 +266,14 @@ func setSessions(s *ebpf.CollectionSpec, sessions *[spec.MaxTraces]*TraceSession
 	return errors.Join(
 		setVariable(s, bpf.SwitchVarTraceSessions, constants[:]),
 		setVariable(s, bpf.SwitchVarTraceWants, wants),
+		setVariable(s, bpf.SwitchVarTraceActive, active),
+		setVariable(s, bpf.SwitchVarTraceEach, each),
+		setVariable(s, bpf.SwitchVarTraceFiltered, filtered),
 	)
 }
 
 func (s *TraceSession) constants() bpf.SwitchTraceSession {
-	flags := bpf.SwitchTraceSessionFlagsTRACE_ACTIVE
+	var flags bpf.SwitchTraceSessionFlags
 	set := func(is bool, flag bpf.SwitchTraceSessionFlags) {
 		if is {
 			flags |= flag
@@ -286,10 +283,7 @@ func (s *TraceSession) constants() bpf.SwitchTraceSession {
 	set(s.Out, bpf.SwitchTraceSessionFlagsTRACE_OUT)
 	set(s.VLANs != spec.VLANSet{}, bpf.SwitchTraceSessionFlagsTRACE_VLANS)
 	set(s.Reasons != 0, bpf.SwitchTraceSessionFlagsTRACE_REASONS)
-	set(s.Filter != nil, bpf.SwitchTraceSessionFlagsTRACE_FILTER)
-	set(s.Filter == nil, bpf.SwitchTraceSessionFlagsTRACE_UNFILTERED)
 	set(s.Sample > 1, bpf.SwitchTraceSessionFlagsTRACE_SAMPLED)
-	set(s.Sample <= 1, bpf.SwitchTraceSessionFlagsTRACE_EACH)
 	return bpf.SwitchTraceSession{
 		Flags: uint32(flags), Reasons: s.Reasons, Sample: s.Sample, Limit: s.Limit,
 		Snap: min(s.Snap, spec.MaxSnapLength), Ports: s.Ports, Vlans: s.VLANs,

@@ -205,6 +205,26 @@ func (b *bed) repeat(n uint16, data []byte, times uint32) {
 	b.ok(err)
 }
 
+// TestTraceSamplesAllFrames has a session that samples and looks at a frame in
+// twenty: its filter does not decide whose turn it is.
+func TestTraceSamplesAllFrames(t *testing.T) {
+	b := plainBed(t, 2)
+	tr := b.tracing(&TraceSession{Sample: 10, Filter: never{}})
+	other, mine := frame(host(2), host(1), untagged, 60), frame(host(2), host(1), untagged, 60)
+	copy(mine[12:], []byte{0x34, 0x12})
+	const rounds = 2000
+	oneCPU(t)
+	for range rounds {
+		b.repeat(1, other, 19)
+		b.run(1, mine)
+	}
+	c, err := tr.Counts(0)
+	b.ok(err)
+	if c.Matched < rounds/20 || c.Matched > rounds/5 {
+		t.Errorf("one in ten of %d frames that pass: %d", rounds, c.Matched)
+	}
+}
+
 // TestTraceLooksAtMembers asks for frames by an aggregate, and by one member.
 func TestTraceLooksAtMembers(t *testing.T) {
 	team := newTeam(newBed(t, 3+4), 4, spec.TransportPorts, false)
@@ -277,15 +297,19 @@ func TestTraceLosesNoFrame(t *testing.T) {
 func FuzzParseTrace(f *testing.F) {
 	f.Add(make([]byte, traceHeadSize))
 	head := bpf.SwitchTraceHead{Steps: 2, Captured: 20, Octets: 60, Present: 60, Tag: 0x8100<<16 | 10}
-	seed := append(bytes.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&head)), traceHeadSize)), make([]byte, 2*traceStepSize+20)...)
+	head.Size = uint32(traceHeadSize + 2*traceStepSize + 24)
+	seed := append(bytes.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&head)), traceHeadSize)), make([]byte, 2*traceStepSize+24)...)
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) == 0 {
 			return
 		}
-		r, err := parseTrace(append(make([]byte, 0, len(b)+8), b...))
+		r, size, err := parseTrace(append(make([]byte, 0, len(b)+8), b...))
 		if err != nil {
 			return
+		}
+		if size <= 0 || size > len(b) {
+			t.Errorf("a record of %d octets in %d", size, len(b))
 		}
 		if n := len(r.Frame()); n > len(b)+4 || len(r.Steps) != int(r.Head.Steps) {
 			t.Errorf("%d octets give a frame of %d and %d steps of %d", len(b), n, len(r.Steps), r.Head.Steps)

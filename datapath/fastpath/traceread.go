@@ -1,13 +1,8 @@
 package fastpath
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"unsafe"
-
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/signalbox/signalbox/gen/bpf"
 )
@@ -26,46 +21,35 @@ const (
 	traceStepSize = int(unsafe.Sizeof(bpf.SwitchTraceStep{}))
 )
 
-// Read hands what the ring holds to do, at most limit records, and returns
+// Read hands what the program told to do, at most limit records, and returns
 // without waiting for more. It tells how many.
 func (t *Tracer) Read(limit int, do func(TraceRecord)) (int, error) {
-	n := 0
-	for n < limit && t.ring.AvailableBytes() > 0 {
-		err := t.ring.ReadInto(&t.record)
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrClosed) {
-			break
-		}
-		if err != nil {
-			return n, fmt.Errorf("read traces: %w", err)
-		}
-		n++
-		r, err := parseTrace(t.record.RawSample)
-		if err != nil {
-			return n, err
-		}
-		do(r)
+	n, err := t.rings.readTo(limit, do)
+	if err != nil {
+		return n, fmt.Errorf("read traces: %w", err)
 	}
 	return n, nil
 }
 
-// parseTrace reads a record of the ring, in the machine's byte order:
+// parseTrace reads the record at the beginning of b, in the machine's byte order,
+// and tells its size:
 //
-//	struct trace_head | steps · struct trace_step | captured octets
-func parseTrace(b []byte) (r TraceRecord, err error) {
+//	struct trace_head | steps · struct trace_step | captured octets | to a multiple of eight
+func parseTrace(b []byte) (r TraceRecord, size int, err error) {
 	if len(b) < traceHeadSize || uintptr(unsafe.Pointer(&b[0]))%8 != 0 {
-		return r, fmt.Errorf("a trace record of %d octets: want at least %d, and at a multiple of eight", len(b), traceHeadSize)
+		return r, 0, fmt.Errorf("a trace record of %d octets: want at least %d, and at a multiple of eight", len(b), traceHeadSize)
 	}
 	r.Head = (*bpf.SwitchTraceHead)(unsafe.Pointer(&b[0]))
-	steps := int(r.Head.Steps)
+	steps, size := int(r.Head.Steps), int(r.Head.Size)
 	end := traceHeadSize + steps*traceStepSize
-	if end+int(r.Head.Captured) > len(b) {
-		return r, fmt.Errorf("a trace record of %d octets: %d steps and %d octets of a frame do not fit", len(b), steps, r.Head.Captured)
+	if size > len(b) || size%8 != 0 || end+int(r.Head.Captured) > size {
+		return r, 0, fmt.Errorf("a trace record of %d octets, of which there are %d: %d steps and %d octets of a frame do not fit", size, len(b), steps, r.Head.Captured)
 	}
 	if steps > 0 {
 		r.Steps = unsafe.Slice((*bpf.SwitchTraceStep)(unsafe.Pointer(&b[traceHeadSize])), steps)
 	}
 	r.octets = b[end : end+int(r.Head.Captured)]
-	return r, nil
+	return r, size, nil
 }
 
 // Length of the frame as it came in, with its tag.
@@ -100,12 +84,4 @@ func (r TraceRecord) Frame() []byte {
 		}
 	}
 	return append(frame, rest...)
-}
-
-// readRecord reads the record that an explanation left.
-func readRecord(m *ebpf.Map, into *bpf.SwitchTraceRecord) (TraceRecord, error) {
-	if err := m.Lookup(uint32(0), into); err != nil {
-		return TraceRecord{}, fmt.Errorf("read explanation: %w", err)
-	}
-	return TraceRecord{Head: &into.Head, Steps: into.Step[:min(int(into.Head.Steps), len(into.Step))]}, nil
 }
