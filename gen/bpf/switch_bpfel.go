@@ -454,16 +454,26 @@ type SwitchTraceHead struct {
 	Steps     uint8
 	Cut       uint8
 	Reasons   uint32
+	Size      uint32
+	Unused    uint32
 }
 
 type SwitchTraceRecord struct {
-	_       structs.HostLayout
-	Head    SwitchTraceHead
-	Step    [48]SwitchTraceStep
-	Octets  [65536]uint8
-	Packets uint64
-	Late    uint32
-	Left    uint32
+	_    structs.HostLayout
+	Head SwitchTraceHead
+	Step [48]SwitchTraceStep
+}
+
+type SwitchTraceRing struct {
+	_        structs.HostLayout
+	Head     uint64
+	Bound    uint64
+	Packets  uint64
+	Late     uint32
+	Left     uint32
+	Reserved [4]uint64
+	Tail     uint64
+	Unused   [7]uint64
 }
 
 type SwitchTraceSamples struct {
@@ -488,15 +498,11 @@ type SwitchTraceSession struct {
 type SwitchTraceSessionFlags uint32
 
 const (
-	SwitchTraceSessionFlagsTRACE_ACTIVE     SwitchTraceSessionFlags = 1
-	SwitchTraceSessionFlagsTRACE_IN         SwitchTraceSessionFlags = 2
-	SwitchTraceSessionFlagsTRACE_OUT        SwitchTraceSessionFlags = 4
-	SwitchTraceSessionFlagsTRACE_VLANS      SwitchTraceSessionFlags = 8
-	SwitchTraceSessionFlagsTRACE_REASONS    SwitchTraceSessionFlags = 16
-	SwitchTraceSessionFlagsTRACE_FILTER     SwitchTraceSessionFlags = 32
-	SwitchTraceSessionFlagsTRACE_SAMPLED    SwitchTraceSessionFlags = 64
-	SwitchTraceSessionFlagsTRACE_EACH       SwitchTraceSessionFlags = 128
-	SwitchTraceSessionFlagsTRACE_UNFILTERED SwitchTraceSessionFlags = 256
+	SwitchTraceSessionFlagsTRACE_IN      SwitchTraceSessionFlags = 1
+	SwitchTraceSessionFlagsTRACE_OUT     SwitchTraceSessionFlags = 2
+	SwitchTraceSessionFlagsTRACE_VLANS   SwitchTraceSessionFlags = 4
+	SwitchTraceSessionFlagsTRACE_REASONS SwitchTraceSessionFlags = 8
+	SwitchTraceSessionFlagsTRACE_SAMPLED SwitchTraceSessionFlags = 16
 )
 
 type SwitchTraceStage uint32
@@ -595,8 +601,7 @@ const (
 	SwitchMapTermCounts      = "term_counts"
 	SwitchMapTraceCounts     = "trace_counts"
 	SwitchMapTraceLimits     = "trace_limits"
-	SwitchMapTraceRecords    = "trace_records"
-	SwitchMapTraceRing       = "trace_ring"
+	SwitchMapTraceRings      = "trace_rings"
 	SwitchMapTraceTurns      = "trace_turns"
 	SwitchProgClock          = "clock"
 	SwitchProgFoldCounters   = "fold_counters"
@@ -611,6 +616,10 @@ const (
 	SwitchVarKernelOwnReason = "kernel_own_reason"
 	SwitchVarRefreshAfter    = "refresh_after"
 	SwitchVarSharedTypes     = "shared_types"
+	SwitchVarTraceActive     = "trace_active"
+	SwitchVarTraceEach       = "trace_each"
+	SwitchVarTraceFiltered   = "trace_filtered"
+	SwitchVarTraceRingMask   = "trace_ring_mask"
 	SwitchVarTraceSessions   = "trace_sessions"
 	SwitchVarTraceWants      = "trace_wants"
 	SwitchVarTracing         = "tracing"
@@ -694,8 +703,7 @@ type SwitchMapSpecs struct {
 	TermCounts    *ebpf.MapSpec `ebpf:"term_counts"`
 	TraceCounts   *ebpf.MapSpec `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.MapSpec `ebpf:"trace_limits"`
-	TraceRecords  *ebpf.MapSpec `ebpf:"trace_records"`
-	TraceRing     *ebpf.MapSpec `ebpf:"trace_ring"`
+	TraceRings    *ebpf.MapSpec `ebpf:"trace_rings"`
 	TraceTurns    *ebpf.MapSpec `ebpf:"trace_turns"`
 }
 
@@ -710,6 +718,10 @@ type SwitchVariableSpecs struct {
 	KernelOwnReason *ebpf.VariableSpec `ebpf:"kernel_own_reason"`
 	RefreshAfter    *ebpf.VariableSpec `ebpf:"refresh_after"`
 	SharedTypes     *ebpf.VariableSpec `ebpf:"shared_types"`
+	TraceActive     *ebpf.VariableSpec `ebpf:"trace_active"`
+	TraceEach       *ebpf.VariableSpec `ebpf:"trace_each"`
+	TraceFiltered   *ebpf.VariableSpec `ebpf:"trace_filtered"`
+	TraceRingMask   *ebpf.VariableSpec `ebpf:"trace_ring_mask"`
 	TraceSessions   *ebpf.VariableSpec `ebpf:"trace_sessions"`
 	TraceWants      *ebpf.VariableSpec `ebpf:"trace_wants"`
 	Tracing         *ebpf.VariableSpec `ebpf:"tracing"`
@@ -759,8 +771,7 @@ type SwitchMaps struct {
 	TermCounts    *ebpf.Map `ebpf:"term_counts"`
 	TraceCounts   *ebpf.Map `ebpf:"trace_counts"`
 	TraceLimits   *ebpf.Map `ebpf:"trace_limits"`
-	TraceRecords  *ebpf.Map `ebpf:"trace_records"`
-	TraceRing     *ebpf.Map `ebpf:"trace_ring"`
+	TraceRings    *ebpf.Map `ebpf:"trace_rings"`
 	TraceTurns    *ebpf.Map `ebpf:"trace_turns"`
 }
 
@@ -790,8 +801,7 @@ func (m *SwitchMaps) Close() error {
 		m.TermCounts,
 		m.TraceCounts,
 		m.TraceLimits,
-		m.TraceRecords,
-		m.TraceRing,
+		m.TraceRings,
 		m.TraceTurns,
 	)
 }
@@ -807,6 +817,10 @@ type SwitchVariables struct {
 	KernelOwnReason *ebpf.Variable `ebpf:"kernel_own_reason"`
 	RefreshAfter    *ebpf.Variable `ebpf:"refresh_after"`
 	SharedTypes     *ebpf.Variable `ebpf:"shared_types"`
+	TraceActive     *ebpf.Variable `ebpf:"trace_active"`
+	TraceEach       *ebpf.Variable `ebpf:"trace_each"`
+	TraceFiltered   *ebpf.Variable `ebpf:"trace_filtered"`
+	TraceRingMask   *ebpf.Variable `ebpf:"trace_ring_mask"`
 	TraceSessions   *ebpf.Variable `ebpf:"trace_sessions"`
 	TraceWants      *ebpf.Variable `ebpf:"trace_wants"`
 	Tracing         *ebpf.Variable `ebpf:"tracing"`
