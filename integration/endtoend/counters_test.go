@@ -29,8 +29,15 @@ func TestCountersAddUp(t *testing.T) {
 		s.ok(s.hosts[port].Send(randomFrame(random, s, names)))
 		sent[port]++
 	}
-	var after map[string]uint64
-	testenv.Within(t, soon, func() error {
+	addUp(s, names, sent, before)
+}
+
+// addUp compares what the ports counted since before with what was sent to them and
+// what their hosts got, and their discards with the sum of the reasons, all of it
+// since ever. It gives the counters.
+func addUp(s *site, names []string, sent, before map[string]uint64) (after map[string]uint64) {
+	s.t.Helper()
+	testenv.Within(s.t, soon, func() error {
 		after = counters(s)
 		for _, port := range names {
 			path := "/interfaces/interface[name=" + port + "]/state/counters/"
@@ -54,14 +61,15 @@ func TestCountersAddUp(t *testing.T) {
 		}
 		for direction, prefix := range map[string]string{"INGRESS": "in", "EGRESS": "out"} {
 			if got, want := dropped(after, port, direction), counter(prefix+"-discards"); got != want {
-				t.Errorf("%s %s: the reasons sum up to %d, the discards are %d", port, direction, got, want)
+				s.t.Errorf("%s %s: the reasons sum up to %d, the discards are %d", port, direction, got, want)
 			}
 			kinds := counter(prefix+"-unicast-pkts") + counter(prefix+"-multicast-pkts") + counter(prefix+"-broadcast-pkts")
 			if got := counter(prefix + "-pkts"); got != kinds {
-				t.Errorf("%s: %s-pkts is %d, the kinds sum up to %d", port, prefix, got, kinds)
+				s.t.Errorf("%s: %s-pkts is %d, the kinds sum up to %d", port, prefix, got, kinds)
 			}
 		}
 	}
+	return after
 }
 
 // randomFrame is a frame that may be right or wrong in any way.
