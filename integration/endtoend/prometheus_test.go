@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -91,6 +92,11 @@ scrape_configs:
 			s.t.Logf("the log of Prometheus:\n%s", text)
 		}
 	})
+	return &prometheus{s.web(nil)}
+}
+
+// web is a client of what serves in the switch's namespace.
+func (s *site) web(secured *tls.Config) *http.Client {
 	dial := func(ctx context.Context, network, address string) (conn net.Conn, err error) {
 		err = s.sw.Do(func() error {
 			conn, err = new(net.Dialer).DialContext(ctx, network, address)
@@ -98,9 +104,9 @@ scrape_configs:
 		})
 		return conn, err
 	}
-	p := &prometheus{&http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: soon}}
-	s.t.Cleanup(p.client.CloseIdleConnections)
-	return p
+	c := &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: secured}, Timeout: soon}
+	s.t.Cleanup(c.CloseIdleConnections)
+	return c
 }
 
 // query gives how many series match an expression.
