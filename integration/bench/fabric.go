@@ -159,6 +159,7 @@ func (m *manager) parts() []managePart {
 		{"sample", false, m.sample},
 		{"rate", false, m.rate},
 		{"event", false, m.event},
+		{"trace", false, m.trace},
 		{"idle", false, m.idle},
 		{"stalled", false, m.stalled},
 		{"start", true, m.start},
