@@ -33,6 +33,8 @@ type discoverer struct {
 	mu       sync.Mutex // guards what follows
 	ports    map[string]*discovery
 	hostname string
+	managed  management
+	stale    bool // agents are to be told of another management
 	outbox   []telling
 	closing  []*netdev.GroupSocket // when the outbox is empty
 	ended    []*discovery          // whose counts are to be kept then
@@ -47,6 +49,18 @@ type discovery struct {
 	port  *groupPort // nil where it does not speak
 	state *spec.LLDPState
 }
+
+// management is where neighbors are told that the system is managed.
+type management struct {
+	wanted    string // interface, "" for any
+	told      bool   // not suppressed
+	looked    time.Time
+	name      string // of the interface, "" where there is none
+	addresses []spec.LLDPManagement
+}
+
+// managementEvery bounds how often addresses are looked for.
+const managementEvery = time.Second
 
 // telling is a data unit on its way.
 type telling struct {
@@ -82,7 +96,12 @@ func newDiscoverer(conn *netdev.Conn, log *slog.Logger, system spec.MAC, descrip
 // step does what is due and returns when something is due again.
 func (n *discoverer) step(now time.Time) time.Time {
 	n.mu.Lock()
-	renamed := n.lookAtHostname()
+	wanted, told := n.managed.wanted, n.managed.told
+	n.mu.Unlock()
+	n.lookAtManagement(now, wanted, told)
+	n.mu.Lock()
+	renamed := n.lookAtHostname() || n.stale
+	n.stale = false
 	next := time.Time{}
 	for name, p := range n.ports {
 		if renamed {
@@ -122,6 +141,28 @@ func (n *discoverer) lookAtHostname() bool {
 	return n.hostname != was
 }
 
+// lookAtManagement finds the addresses that neighbors are told, where that was not
+// done just now. Those that can't be read are none.
+func (n *discoverer) lookAtManagement(now time.Time, wanted string, told bool) {
+	n.mu.Lock()
+	was := n.managed
+	n.mu.Unlock()
+	if was.wanted == wanted && was.told == told && (!told || now.Sub(was.looked) < managementEvery) {
+		return
+	}
+	is := management{wanted: wanted, told: told, looked: now}
+	if told {
+		var err error
+		if is.name, is.addresses, err = n.conn.Management(wanted); err != nil {
+			n.log.Error("LLDP tells no management address", "error", err)
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stale = n.stale || !slices.Equal(n.managed.addresses, is.addresses)
+	n.managed = is
+}
+
 // config is what an agent is to do. n.mu is held.
 func (n *discoverer) config(name string, w *wantedLLDP) lldp.Config {
 	c := &w.config
@@ -132,6 +173,7 @@ func (n *discoverer) config(name string, w *wantedLLDP) lldp.Config {
 		SystemDescription: or(c.SystemDescription, n.description),
 		HasCapabilities:   c.Suppressed&spec.LLDPCapabilities == 0,
 		Capabilities:      lldp.CapBridge, Enabled: lldp.CapBridge,
+		Management: n.managed.addresses,
 	}
 	if unit.Chassis == (spec.LLDPID{}) {
 		unit.Chassis = spec.LLDPID{Subtype: spec.LLDPChassisMAC, Value: string(n.system[:])}
@@ -189,10 +231,13 @@ func (n *discoverer) set(name string, want *wantedLLDP) error {
 		return nil
 	}
 	opened, err := n.open(name, p, want)
+	now := time.Now()
+	if want != nil {
+		n.lookAtManagement(now, want.config.ManagementInterface, want.config.Suppressed&spec.LLDPManagementAddress == 0)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lookAtHostname()
-	now := time.Now()
 	if p == nil {
 		p = &discovery{agent: lldp.New(lldp.Config{})}
 		n.ports[name] = p
@@ -299,6 +344,17 @@ func (n *discoverer) activity() (map[string]spec.LLDPActivity, spec.LLDPCounters
 	return all, total
 }
 
+// management is where neighbors are told that the system is managed, while it
+// speaks anywhere.
+func (n *discoverer) management() (name string, addresses []spec.LLDPManagement) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.ports) == 0 {
+		return "", nil
+	}
+	return n.managed.name, n.managed.addresses
+}
+
 // close ends the goroutine and waits for it. Neighbors are told nothing: the
 // kernel goes on forwarding, and the next instance goes on telling them.
 func (n *discoverer) close() error {
@@ -363,3 +419,9 @@ func (m *model) wantLLDP(name string) *wantedLLDP {
 // LLDP tells what changes all the time of LLDP, by interface, and the counts of
 // all interfaces since the start. After Close or Flush it stands still.
 func (d *Datapath) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) { return d.lldp.activity() }
+
+// LLDPManagement tells the addresses at which neighbors are told that the system is
+// managed, and their interface; "" where there are none. Nobody modifies them.
+func (d *Datapath) LLDPManagement() (name string, addresses []spec.LLDPManagement) {
+	return d.lldp.management()
+}

@@ -1,9 +1,13 @@
 package datapath
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/signalbox/signalbox/datapath/internal/lab"
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -104,8 +108,22 @@ func TestLLDPOnTheWire(t *testing.T) {
 		t.Fatal("no LLDP came")
 		return nil
 	}
+	number := b.ns.Link(t, "p1").Attrs().Index
+	for _, text := range []string{"192.0.2.9/24", "2001:db8::9/64"} {
+		a, err := netlink.ParseAddr(text)
+		if err == nil {
+			a.Flags = unix.IFA_F_NODAD
+			err = b.ns.AddrAdd(b.ns.Link(t, "p1"), a)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	b.apply(ports(port))
 	first := slices.Clone(hear())
+	if name, all := b.LLDPManagement(); name != "p1" || len(all) != 2 {
+		t.Errorf("managed at %q by %v, want two addresses of p1", name, all)
+	}
 	b.apply(ports(access("p1", "default", 10)))
 	last := slices.Clone(hear())
 	tshark := lab.Wireshark(t, [][]byte{first, last})
@@ -114,6 +132,10 @@ func TestLLDPOnTheWire(t *testing.T) {
 	}
 	if n := len(tshark(`lldp.tlv.system.name == "sw1" and lldp.port.id == "p1" and lldp.port.desc == "to the lab" and lldp.tlv.system.desc == "a switch" and lldp.time_to_live == 5 and lldp.chassis.subtype == 4 and lldp.tlv.enable_system_cap.bridge == 1`)); n != 1 {
 		t.Errorf("tshark reads the first one %d times", n)
+	}
+	managed := fmt.Sprintf("lldp.mgn.addr.ip4 == 192.0.2.9 and lldp.mgn.addr.ip6 == 2001:db8::9 and lldp.mgn.interface.subtype == 2 and lldp.mgn.interface.number == %d", number)
+	if n := len(tshark(managed)); n != 1 {
+		t.Errorf("tshark reads the management addresses %d times", n)
 	}
 	if n := len(tshark("lldp.time_to_live == 0")); n != 1 {
 		t.Errorf("tshark reads the last one %d times", n)

@@ -37,6 +37,9 @@ type Observed interface {
 	// LLDP tells what changes all the time of it, by interface, and the counts of
 	// all interfaces.
 	LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters)
+	// LLDPManagement tells the addresses that neighbors are told, and their
+	// interface; "" where there are none.
+	LLDPManagement() (name string, addresses []spec.LLDPManagement)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

@@ -186,6 +186,8 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewLLDPCounters(device),
 		openconfig.NewLLDPTotals(device),
 		openconfig.NewLLDPAges(device),
+		openconfig.NewLLDPAddresses(device),
+		openconfig.NewLLDPManagementInterface(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

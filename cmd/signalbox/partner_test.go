@@ -60,7 +60,7 @@ func (r *running) fail() {
 func discovery() *gpb.Update {
 	return element.Update("/lldp", map[string]any{
 		"config": map[string]any{
-			"enabled": true, "hello-timer": "1", "ttl": 3, "system-name": "sw1", "system-description": "a switch",
+			"enabled": true, "hello-timer": "1", "ttl": 3, "system-name": "sw1", "system-description": "a switch", "management-interface": "p1",
 			"chassis-id": "02:00:00:00:05:01", "chassis-id-type": "MAC_ADDRESS",
 			"suppress-tlv-advertisement": []any{"openconfig-lldp-types:SYSTEM_CAPABILITIES"},
 		},

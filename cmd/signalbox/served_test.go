@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func runElement(t *testing.T, ports int) *running {
 		host := testenv.Namespace(t)
 		r.hosts = append(r.hosts, host)
 		err := topology.Cable(
-			topology.End{Namespace: r.ns, Name: fmt.Sprintf("p%d", i+1)},
+			topology.End{Namespace: r.ns, Name: fmt.Sprintf("p%d", i+1), Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), 32)},
 			topology.End{Namespace: host, Name: "eth0", MAC: mac(i + 1)})
 		if err != nil {
 			t.Fatal(err)

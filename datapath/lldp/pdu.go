@@ -22,21 +22,20 @@ type PDU struct {
 
 // Bits of the capabilities (802.1AB, table 8-4).
 const (
-	CapOther         = 1 << 0
-	CapRepeater      = 1 << 1
-	CapBridge        = 1 << 2
-	CapAccessPoint   = 1 << 3
-	CapRouter        = 1 << 4
-	CapTelephone     = 1 << 5
-	CapDOCSIS        = 1 << 6
-	CapStation       = 1 << 7
-	CapCVLAN         = 1 << 8
-	CapSVLAN         = 1 << 9
-	CapTwoPortRelay  = 1 << 10
-	maxTLV           = 511
-	managementIPv4   = 1 // IANA address family numbers
-	managementIPv6   = 2
-	interfaceIfIndex = 2
+	CapOther        = 1 << 0
+	CapRepeater     = 1 << 1
+	CapBridge       = 1 << 2
+	CapAccessPoint  = 1 << 3
+	CapRouter       = 1 << 4
+	CapTelephone    = 1 << 5
+	CapDOCSIS       = 1 << 6
+	CapStation      = 1 << 7
+	CapCVLAN        = 1 << 8
+	CapSVLAN        = 1 << 9
+	CapTwoPortRelay = 1 << 10
+	maxTLV          = 511
+	managementIPv4  = 1 // IANA address family numbers
+	managementIPv6  = 2
 )
 
 // Types of TLVs (802.1AB, table 8-1).

@@ -22,8 +22,8 @@ func example() PDU {
 		PortDescription: "to the rack", SystemName: "sw1", SystemDescription: "Signalbox",
 		HasCapabilities: true, Capabilities: CapBridge | CapStation, Enabled: CapBridge,
 		Management: []spec.LLDPManagement{
-			{Address: netip.MustParseAddr("192.0.2.1"), InterfaceSubtype: interfaceIfIndex, Interface: 7},
-			{Address: netip.MustParseAddr("2001:db8::1"), InterfaceSubtype: interfaceIfIndex, Interface: 7},
+			{Address: netip.MustParseAddr("192.0.2.1"), InterfaceSubtype: spec.LLDPIfIndex, Interface: 7},
+			{Address: netip.MustParseAddr("2001:db8::1"), InterfaceSubtype: spec.LLDPIfIndex, Interface: 7},
 		},
 		Custom: []spec.LLDPCustom{{OUI: [3]byte{0, 0x80, 0xc2}, Subtype: 1, Value: "\x00\x0a"}},
 	}}

@@ -27,6 +27,9 @@ type LLDP struct {
 	SystemName, SystemDescription string
 	// PortDescription is at most 255 octets; "" is the interface's alias.
 	PortDescription string
+	// ManagementInterface is the interface whose addresses neighbors are told, at
+	// most MaxName octets; "" is the one of the lowest number that has any.
+	ManagementInterface string
 	// Suppressed are the TLVs that are not sent.
 	Suppressed LLDPTLVs
 }
@@ -67,6 +70,8 @@ func (l *LLDP) check(port string) error {
 		return fail("time to live %v: want whole seconds, more than the interval of %v", l.TTL, l.Period())
 	case l.Chassis != LLDPID{} && (len(l.Chassis.Value) == 0 || len(l.Chassis.Value) > MaxLLDPText):
 		return fail("chassis id of %d octets: want 1 to %d", len(l.Chassis.Value), MaxLLDPText)
+	case len(l.ManagementInterface) > MaxName:
+		return fail("the management interface's name has %d octets: want at most %d", len(l.ManagementInterface), MaxName)
 	case max(len(l.SystemName), len(l.SystemDescription), len(l.PortDescription)) > MaxLLDPText:
 		return fail("a text of more than %d octets", MaxLLDPText)
 	}
@@ -150,11 +155,14 @@ func (u *LLDPUnit) Same(v *LLDPUnit) bool {
 // LLDPManagement is an address the system is managed at.
 type LLDPManagement struct {
 	Address netip.Addr
-	// Interface is the number of the interface, IfIndex by its subtype 2
+	// Interface is the number of the interface, as its subtype says: LLDPIfIndex
 	// (802.1AB, 8.5.9.5).
 	InterfaceSubtype uint8
 	Interface        uint32
 }
+
+// LLDPIfIndex says that an interface's number is the kernel's (802.1AB, 8.5.9.5).
+const LLDPIfIndex = 2
 
 // LLDPCustom is an organizationally specific TLV (802.1AB, 8.6).
 type LLDPCustom struct {

@@ -95,6 +95,18 @@ func (d *lldpd) sees(want ...string) {
 	})
 }
 
+// lacks waits until lldpd tells nothing like this of its neighbor sw1.
+func (d *lldpd) lacks(text string) {
+	d.t.Helper()
+	testenv.Within(d.t, 6*soon, func() error {
+		told, err := d.control("show", "neighbors", "details")
+		if err == nil && (strings.Contains(told, text) || !strings.Contains(told, "chassis.name=sw1")) {
+			err = fmt.Errorf("lldpd sees %q, or no sw1:\n%s", text, told)
+		}
+		return err
+	})
+}
+
 const neighbor = "/lldp/interfaces/interface[name=p1]/neighbors/neighbor[id=1]/"
 
 // discover has an element speak LLDP at an interface, each second.
@@ -116,6 +128,8 @@ func TestLLDPWithLLDPD(t *testing.T) {
 	d := startLLDPD(t, root, s.hosts["p1"].namespace)
 	s.discover("p1")
 	d.sees("chassis.name=sw1", "chassis.descr=Signalbox", "chassis.Bridge.enabled=on", "port.ifname=p1", "port.descr=to the lab", "port.ttl=3")
+
+	managedAt(s, d)
 
 	s.leaf(neighbor+"state/system-description", "a neighbor")
 	s.leaf(neighbor+"state/port-id-type", "MAC_ADDRESS")
@@ -162,6 +176,46 @@ func TestLLDPWithLLDPD(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// managedAt has lldpd follow where the element says it is managed: at the address of
+// the host that is there, at another interface by configuration, nowhere.
+func managedAt(s *site, d *lldpd) {
+	s.t.Helper()
+	ip := func(words ...string) {
+		s.t.Helper()
+		_, err := s.sw.Run(s.t.Context(), "ip", words...)
+		s.ok(err)
+	}
+	number := func(name string) string {
+		s.t.Helper()
+		n, err := s.sw.Index(name)
+		s.ok(err)
+		return fmt.Sprint(n)
+	}
+	ip("address", "add", "192.0.2.9/24", "dev", "p1")
+	d.sees("chassis.mgmt-ip=192.0.2.9", "chassis.mgmt-iface="+number("p1"))
+	s.leaf("/lldp/state/management-interface", "p1")
+	s.leaf("/lldp/mgmt-addresses/mgmt-address[address=192.0.2.9]/state/interface-number", number("p1"))
+	s.leaf("/lldp/mgmt-addresses/mgmt-address[address=192.0.2.9]/state/interface-number-subtype", "IFINDEX")
+
+	s.configure(element.Update("/lldp/config/management-interface", "mgmt0"))
+	d.lacks("mgmt-ip")
+	s.ok(s.sw.Tap("mgmt0"))
+	ip("link", "set", "mgmt0", "up")
+	ip("address", "add", "198.51.100.9/24", "dev", "mgmt0")
+	d.sees("chassis.mgmt-ip=198.51.100.9", "chassis.mgmt-iface="+number("mgmt0"))
+	s.leaf("/lldp/state/management-interface", "mgmt0")
+
+	s.configure(element.Update("/lldp/config/suppress-tlv-advertisement", []string{"MANAGEMENT_ADDRESS"}))
+	d.lacks("mgmt-ip")
+	if left, err := s.Leaves(s.t.Context(), "/lldp/mgmt-addresses"); err != nil || len(left) > 0 {
+		s.t.Errorf("suppressed: %v, %v", left, err)
+	}
+	_, err := s.Set(s.t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{
+		element.Path("/lldp/config/suppress-tlv-advertisement"), element.Path("/lldp/config/management-interface"),
+	}})
+	s.ok(err)
 }
 
 // TestLLDPAtAMember: members of an aggregate have neighbors, the aggregate has

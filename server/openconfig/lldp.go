@@ -49,11 +49,12 @@ func (c *Config) decodeLLDPSystem(before *Config, touched Touched) error {
 		Enabled:    value(config.Enabled, true),
 		SystemName: value(config.SystemName, ""), SystemDescription: value(config.SystemDescription, ""),
 	}
-	var errs [4]error
+	var errs [5]error
 	l.Interval, errs[0] = decodeHelloTimer(config.HelloTimer)
 	l.TTL, errs[1] = decodeTTL(config.Ttl, l.Period())
 	l.Chassis, errs[2] = decodeChassis(config)
 	l.Suppressed, errs[3] = decodeSuppressed(config.SuppressTlvAdvertisement)
+	l.ManagementInterface, errs[4] = decodeManagementInterface(config.ManagementInterface)
 	c.lldp = l
 	return errors.Join(errs[:]...)
 }
@@ -74,6 +75,18 @@ func decodeTTL(n *uint16, interval time.Duration) (time.Duration, error) {
 		return 0, invalid(at(ocpath.LldpConfigTtl), "%d: want more than the %v between frames (hello-timer), or neighbors forget the element in between", *n, interval)
 	}
 	return ttl, nil
+}
+
+// decodeManagementInterface takes any interface of the host: it need not be
+// configured, nor be there now.
+func decodeManagementInterface(name *string) (string, error) {
+	if name == nil {
+		return "", nil
+	}
+	if n := len(*name); n < 1 || n > spec.MaxName {
+		return "", invalid(at(ocpath.LldpConfigManagementInterface), "%d octets: want an interface's name of 1 to %d", n, spec.MaxName)
+	}
+	return *name, nil
 }
 
 // decodeChassis gives the octets of a chassis id; the zero value where it is the

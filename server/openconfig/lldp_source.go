@@ -13,6 +13,9 @@ import (
 // counts of all interfaces.
 type LLDPReader interface {
 	LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters)
+	// LLDPManagement tells the addresses that neighbors are told, and their
+	// interface; "" where there are none.
+	LLDPManagement() (name string, addresses []spec.LLDPManagement)
 }
 
 // LLDPCounters is the telemetry source of what is counted at an interface, and
@@ -137,4 +140,69 @@ func (l *LLDPAges) Read(_ context.Context, keys []string, emit func([]string, []
 		}
 	}
 	return at, nil
+}
+
+// LLDPAddresses is the telemetry source of /lldp/mgmt-addresses: what neighbors are
+// told, as it was found at the host's interface.
+type LLDPAddresses struct{ reader LLDPReader }
+
+// NewLLDPAddresses builds the source.
+func NewLLDPAddresses(reader LLDPReader) *LLDPAddresses { return &LLDPAddresses{reader} }
+
+// Leaves are in the order of Read.
+func (*LLDPAddresses) Leaves() []ocpath.ID {
+	return []ocpath.ID{
+		ocpath.LldpMgmtAddressesMgmtAddressAddress,
+		ocpath.LldpMgmtAddressesMgmtAddressStateAddress,
+		ocpath.LldpMgmtAddressesMgmtAddressStateInterfaceNumber,
+		ocpath.LldpMgmtAddressesMgmtAddressStateInterfaceNumberSubtype,
+	}
+}
+
+// Events reports none: the host's addresses are looked at.
+func (*LLDPAddresses) Events() bool { return false }
+
+// Read gives one address, or each.
+func (l *LLDPAddresses) Read(_ context.Context, keys []string, emit func([]string, []schema.Value) error) (time.Time, error) {
+	at := time.Now()
+	_, addresses := l.reader.LLDPManagement()
+	for _, m := range addresses {
+		text := m.Address.String()
+		if !matches(keys, text) {
+			continue
+		}
+		address := schema.StringValue(text)
+		values := []schema.Value{address, address, schema.UintValue(uint64(m.Interface)), schema.EnumValue("IFINDEX")}
+		if err := emit([]string{text}, values); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+// LLDPManagementInterface is the telemetry source of
+// /lldp/state/management-interface: where the addresses are that neighbors are told.
+type LLDPManagementInterface struct{ reader LLDPReader }
+
+// NewLLDPManagementInterface builds the source.
+func NewLLDPManagementInterface(reader LLDPReader) *LLDPManagementInterface {
+	return &LLDPManagementInterface{reader}
+}
+
+// Leaves is the one leaf.
+func (*LLDPManagementInterface) Leaves() []ocpath.ID {
+	return []ocpath.ID{ocpath.LldpStateManagementInterface}
+}
+
+// Events reports none: the host's addresses are looked at.
+func (*LLDPManagementInterface) Events() bool { return false }
+
+// Read gives the one row; without an address there is no value.
+func (l *LLDPManagementInterface) Read(_ context.Context, _ []string, emit func([]string, []schema.Value) error) (time.Time, error) {
+	at := time.Now()
+	name, _ := l.reader.LLDPManagement()
+	if name == "" {
+		return at, nil
+	}
+	return at, emit(nil, []schema.Value{schema.StringValue(name)})
 }

@@ -36,6 +36,7 @@ func TestLLDP(t *testing.T) {
 			spec.LLDP{Enabled: true, Interval: 5 * time.Second, TTL: 20 * time.Second, SystemName: "sw1", SystemDescription: "d",
 				PortDescription: "here", Suppressed: spec.LLDPSystemName | spec.LLDPManagementAddress},
 		},
+		{"management", `"management-interface":"eth9"`, listedP1, spec.LLDP{Enabled: true, ManagementInterface: "eth9"}},
 		{"chassis by name", `"chassis-id":"rack"`, listedP1, spec.LLDP{Enabled: true, Chassis: spec.LLDPID{Subtype: 7, Value: "rack"}}},
 		{"chassis by address", `"chassis-id":"192.0.2.1","chassis-id-type":"NETWORK_ADDRESS"`, listedP1,
 			spec.LLDP{Enabled: true, Chassis: spec.LLDPID{Subtype: 5, Value: "\x01\xc0\x00\x02\x01"}}},
@@ -68,6 +69,8 @@ func TestLLDPRefused(t *testing.T) {
 		{"no address", `"chassis-id":"x","chassis-id-type":"NETWORK_ADDRESS"`, listedP1, "/lldp/config/chassis-id"},
 		{"empty", `"chassis-id":""`, listedP1, "/lldp/config/chassis-id"},
 		{"type alone", `"chassis-id-type":"LOCAL"`, listedP1, "/lldp/config/chassis-id-type"},
+		{"long interface", `"management-interface":"` + strings.Repeat("x", 16) + `"`, listedP1, "/lldp/config/management-interface"},
+		{"no interface's name", `"management-interface":""`, listedP1, "/lldp/config/management-interface"},
 		{"mandatory", `"suppress-tlv-advertisement":["openconfig-lldp-types:PORT_ID"]`, listedP1, "/lldp/config/suppress-tlv-advertisement"},
 		{"long description", "", `{"name":"p1","config":{"name":"p1","port-description":"` + strings.Repeat("x", 256) + `"}}`,
 			"/lldp/interfaces/interface[name=p1]/config/port-description"},
@@ -156,4 +159,45 @@ func TestLLDPInterface(t *testing.T) {
 	if got := LLDPInterface(&spec.Interface{Name: "p2"}); got != nil {
 		t.Errorf("an interface without LLDP has %v", texts(got...))
 	}
+}
+
+// managed is a device that tells neighbors of two addresses, or of none.
+type managed struct{ name string }
+
+func (managed) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
+	return nil, spec.LLDPCounters{}
+}
+
+func (m managed) LLDPManagement() (string, []spec.LLDPManagement) {
+	if m.name == "" {
+		return "", nil
+	}
+	return m.name, []spec.LLDPManagement{
+		{Address: netip.MustParseAddr("192.0.2.1"), InterfaceSubtype: spec.LLDPIfIndex, Interface: 7},
+		{Address: netip.MustParseAddr("2001:db8::1"), InterfaceSubtype: spec.LLDPIfIndex, Interface: 7},
+	}
+}
+
+func TestLLDPManagement(t *testing.T) {
+	read := func(s source, keys ...string) (got []string) {
+		t.Helper()
+		if _, err := s.Read(t.Context(), keys, func(keys []string, values []schema.Value) error {
+			for i, leaf := range s.Leaves() {
+				checkValue(t, leaf, values[i])
+				got = append(got, at(leaf, keys...).String()+" = "+values[i].String())
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	const four, six = "/lldp/mgmt-addresses/mgmt-address[address=192.0.2.1]/", "/lldp/mgmt-addresses/mgmt-address[address=2001:db8::1]/"
+	is4 := prefixed(four, "address = 192.0.2.1", "state/address = 192.0.2.1", "state/interface-number = 7", "state/interface-number-subtype = IFINDEX")
+	is6 := prefixed(six, "address = 2001:db8::1", "state/address = 2001:db8::1", "state/interface-number = 7", "state/interface-number-subtype = IFINDEX")
+	compare(t, read(NewLLDPAddresses(managed{"eth9"})), append(slices.Clone(is4), is6...))
+	compare(t, read(NewLLDPAddresses(managed{"eth9"}), "2001:db8::1"), is6)
+	compare(t, read(NewLLDPAddresses(managed{})), nil)
+	compare(t, read(NewLLDPManagementInterface(managed{"eth9"})), []string{"/lldp/state/management-interface = eth9"})
+	compare(t, read(NewLLDPManagementInterface(managed{})), nil)
 }

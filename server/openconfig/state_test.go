@@ -360,7 +360,7 @@ type source interface {
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
-	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), rates, NewFDB(device), NewFDBCounts(device),
+	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewLLDPAddresses(nil), NewLLDPManagementInterface(nil), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
 		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{}), NewSFlowSent(nil), NewSFlowSampled(nil)}
 }
