@@ -3403,6 +3403,9 @@ func initΛEnumTypes() {
 		"/lldp/interfaces/interface/neighbors/neighbor/state/port-id-type": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigLldpTypes_PortIdType)(0)),
 		},
+		"/lldp/mgmt-addresses/mgmt-address/state/interface-number-subtype": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigLldpTypes_MgmtInterfaceNumberSubtype)(0)),
+		},
 		"/lldp/state/chassis-id-type": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigLldpTypes_ChassisIdType)(0)),
 		},
