@@ -175,9 +175,12 @@ func newDatapath(log *slog.Logger) *Datapath {
 // whoever made it. Maps without a record mean nothing: they are made anew.
 func (d *Datapath) openObjects(o Options) error {
 	if o.BPFFS == "" {
-		var err error
-		if o.BPFFS, err = fastpath.FindBPFFS(); err != nil {
+		folder, stays, err := fastpath.FindBPFFS()
+		if err != nil {
 			return err
+		}
+		if o.BPFFS = folder; !stays {
+			d.log.Warn("the switch may end with this command: its BPF file system is in no other process's mounts (as under \"ip netns exec\"); --bpffs names one that stays", "bpffs", folder)
 		}
 	}
 	pins, err := fastpath.PinDir(o.BPFFS)

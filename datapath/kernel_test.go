@@ -27,7 +27,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, ns: lab.New(t), hosts: make(map[string]*lab.NS), dir: t.TempDir()}
 	var err error
-	if b.bpffs, err = fastpath.FindBPFFS(); err != nil {
+	if b.bpffs, _, err = fastpath.FindBPFFS(); err != nil {
 		t.Fatal(err)
 	}
 	b.open()

@@ -28,12 +28,13 @@ const (
 // Under "ip netns exec" /sys is a private one, and what is mounted there ends
 // with the command; so the mounts of process 1 are looked at too, or of the
 // farthest ancestor that this process may look at. The folder is good for the
-// life of this process.
-func FindBPFFS() (string, error) {
-	if IsBPFFS(bpffsMount) {
-		return bpffsMount, nil
-	}
+// life of this process. stays is false where nothing says that it is there longer:
+// no ancestor has it.
+func FindBPFFS() (folder string, stays bool, err error) {
 	pid, err := outermost()
+	if IsBPFFS(bpffsMount) {
+		return bpffsMount, err != nil || pid == "self" || sameFolder(bpffsMount, filepath.Join("/proc", pid, "root", bpffsMount)), nil
+	}
 	if err == nil {
 		dir := filepath.Join("/proc", pid, "root", bpffsMount)
 		if !IsBPFFS(dir) {
@@ -42,14 +43,21 @@ func FindBPFFS() (string, error) {
 		switch {
 		case err != nil:
 		case IsBPFFS(bpffsMount):
-			return bpffsMount, nil
+			return bpffsMount, pid != "self", nil
 		case IsBPFFS(dir):
-			return hold(dir)
+			folder, err := hold(dir)
+			return folder, true, err
 		default:
 			err = fmt.Errorf("%s of process %s is none", bpffsMount, pid)
 		}
 	}
-	return "", fmt.Errorf("no BPF file system (as root: mount -t bpf bpf %s): %w", bpffsMount, err)
+	return "", false, fmt.Errorf("no BPF file system (as root: mount -t bpf bpf %s): %w", bpffsMount, err)
+}
+
+// sameFolder reports that both are one folder.
+func sameFolder(a, b string) bool {
+	var x, y unix.Stat_t
+	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
 // IsBPFFS reports whether a BPF file system is mounted at dir.

@@ -27,9 +27,9 @@ func TestFindBPFFSOutside(t *testing.T) {
 	if err := unix.Mount("none", bpffsMount, "tmpfs", 0, ""); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := FindBPFFS()
-	if err != nil {
-		t.Fatal(err)
+	dir, stays, err := FindBPFFS()
+	if err != nil || !stays {
+		t.Fatalf("%s stays: %v, %v", dir, stays, err)
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(dir+"/.", &st); err != nil || st.Dev != want.Dev || st.Ino != want.Ino {
@@ -40,10 +40,29 @@ func TestFindBPFFSOutside(t *testing.T) {
 	}
 }
 
+// TestFindBPFFSOfItsOwn has a BPF file system that is in nobody else's mounts.
+func TestFindBPFFSOfItsOwn(t *testing.T) {
+	needRoot(t)
+	statBPFFS(t)
+	runtime.LockOSThread() // the thread ends with the test
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := mountBPFFS(); err != nil {
+		t.Fatal(err)
+	}
+	if dir, stays, err := FindBPFFS(); err != nil || dir != bpffsMount || stays {
+		t.Errorf("%s, stays %v, %v; want %s, which does not", dir, stays, err, bpffsMount)
+	}
+}
+
 func statBPFFS(t *testing.T) (st unix.Stat_t) {
 	t.Helper()
-	if _, err := FindBPFFS(); err != nil {
-		t.Fatal(err)
+	if _, stays, err := FindBPFFS(); err != nil || !stays {
+		t.Fatalf("the usual one stays: %v, %v", stays, err)
 	}
 	if err := unix.Stat(bpffsMount, &st); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func newNetNS(t testing.TB) netns.NsHandle {
 // pinDir is an empty pin folder in the BPF file system.
 func pinDir(t testing.TB) string {
 	t.Helper()
-	bpffs, err := FindBPFFS()
+	bpffs, _, err := FindBPFFS()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -283,6 +283,30 @@ func TestElementInItsOwnMountNamespace(t *testing.T) {
 	s.start()
 }
 
+// TestElementWithAPrivateBPFFS says that the switch ends with it, and the remedy.
+func TestElementWithAPrivateBPFFS(t *testing.T) {
+	s := newSite(t, "p1")
+	const warning = "--bpffs names one that stays"
+	if strings.Contains(s.Log(), warning) {
+		t.Errorf("it warns where nothing is wrong:\n%s", s.Log())
+	}
+	s.ok(s.Stop())
+	wrapper := filepath.Join(t.TempDir(), "signalbox")
+	script := "#!/bin/sh\nexec unshare --mount sh -c 'mount --make-rprivate / && mount -t bpf bpf /sys/fs/bpf && exec \"$0\" \"$@\"' " +
+		os.Getenv(binaryVariable) + " \"$@\"\n"
+	s.ok(os.WriteFile(wrapper, []byte(script), 0o755))
+	options := s.options()
+	options.Binary = wrapper
+	var err error
+	s.Process, err = element.Start(t.Context(), options)
+	s.ok(err)
+	if !strings.Contains(s.Log(), warning) {
+		t.Errorf("it does not warn:\n%s", s.Log())
+	}
+	s.ok(s.Stop())
+	s.start()
+}
+
 func TestG40_TLSOfTheElement(t *testing.T) {
 	s := newSite(t)
 	plain := element.Dial(s.sw, "127.0.0.1:9339", true)
