@@ -21,11 +21,26 @@ import (
 type note struct {
 	Session spec.TraceSession
 	Started time.Time
-	Ends    time.Time
+	Ends    time.Time // zero: never by itself
 }
 
-func newNote(r *run) note {
-	return note{r.session.TraceSession, r.status.Started.Round(0), r.status.Ends.Round(0)}
+// newNote is that of a session that starts now.
+func newNote(c *openconfig.Session) note {
+	n := note{Session: c.TraceSession, Started: time.Now()}
+	if c.Duration > 0 {
+		n.Ends = n.Started.Add(c.Duration)
+	}
+	return n
+}
+
+// note keeps what is to be remembered of a session. One that never ends, as those
+// of sFlow, has nothing.
+func (s *Sessions) note(id string, n note) {
+	if n.Ends.IsZero() {
+		delete(s.notes, id)
+		return
+	}
+	s.notes[id] = n
 }
 
 // Load takes sessions that were configured before the element started, or that
@@ -49,19 +64,11 @@ func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
 			s.replace(id, stopped(c))
 			continue
 		}
-		if c.Samples() {
-			r := &run{session: *c, status: spec.TraceStatus{Session: c.TraceSession, State: spec.TraceRunning, Started: time.Now()}}
-			if err := s.start(ctx, r, 0); err != nil {
-				s.options.Log.Error("sFlow takes no samples", "session", id, "err", err)
-			}
-			continue
-		}
 		n, ok := known[id]
 		if !ok || !reflect.DeepEqual(n.Session, c.TraceSession) {
-			now := time.Now()
-			n = note{c.TraceSession, now, now.Add(c.Duration)}
+			n = newNote(c)
 		}
-		s.notes[id] = n
+		s.note(id, n)
 		s.resume(ctx, c, n)
 	}
 	if err := s.remember(); err != nil {
@@ -72,19 +79,18 @@ func (s *Sessions) Load(ctx context.Context, all openconfig.Sessions) {
 
 // resume goes on with a session, unless its time is over.
 func (s *Sessions) resume(ctx context.Context, c *openconfig.Session, n note) {
-	r := &run{session: *c, status: spec.TraceStatus{Session: c.TraceSession, State: spec.TraceRunning, Started: n.Started, Ends: n.Ends}}
-	remaining := min(time.Until(n.Ends), c.Duration) // the clock may have been set back
-	err := error(nil)
-	if remaining > 0 {
-		if err = s.start(ctx, r, remaining); err == nil {
-			return
-		}
+	r := running(c, n)
+	remaining := min(r.remaining(), c.Duration) // the clock may have been set back
+	if remaining <= 0 && !n.Ends.IsZero() {
+		r.status.State = spec.TraceExpired
+		s.replace(c.ID, r)
+		return
+	}
+	if err := s.start(ctx, r, remaining); err != nil {
 		r.status.State, r.status.Reason = spec.TraceFailed, err.Error()
 		s.options.Log.Error("trace session cannot run", "session", c.ID, "err", err)
-	} else {
-		r.status.State = spec.TraceExpired
+		s.replace(c.ID, r)
 	}
-	s.replace(c.ID, r)
 }
 
 // recall reads the file.

@@ -158,20 +158,20 @@ func (s *Sessions) make(ctx context.Context, ids []string, change openconfig.Ses
 		if change[id] == nil || !change[id].Enabled {
 			continue
 		}
-		now := time.Now()
-		r := &run{session: *change[id]}
-		r.status = spec.TraceStatus{Session: r.session.TraceSession, State: spec.TraceRunning, Started: now}
-		if !r.session.Samples() {
-			r.status.Ends = now.Add(r.session.Duration)
-		}
-		if err := s.start(ctx, r, r.session.Duration); err != nil {
+		n := newNote(change[id])
+		if err := s.start(ctx, running(change[id], n), n.Session.Duration); err != nil {
 			return refusal(id, err)
 		}
-		if !r.session.Samples() {
-			s.notes[id] = newNote(r)
-		}
+		s.note(id, n)
 	}
 	return nil
+}
+
+// running is a session that runs as noted.
+func running(c *openconfig.Session, n note) *run {
+	return &run{session: *c, status: spec.TraceStatus{
+		Session: c.TraceSession, State: spec.TraceRunning, Started: n.Started, Ends: n.Ends,
+	}}
 }
 
 // stopped is a session that is configured and does not run; nil is none.
@@ -253,7 +253,7 @@ func (s *Sessions) received(r *run, b spec.TraceBatch) {
 	}
 	r.events.mu.Lock()
 	defer r.events.mu.Unlock()
-	current, ended := s.note(r, &b.Status)
+	current, ended := s.standing(r, &b.Status)
 	if !current {
 		return
 	}
@@ -269,9 +269,9 @@ func (s *Sessions) received(r *run, b spec.TraceBatch) {
 	}
 }
 
-// note takes how a run stands, unless another one has its place. It reports
+// standing takes how a run stands, unless another one has its place. It reports
 // whether that is of the same session, and whether the session ended.
-func (s *Sessions) note(r *run, status *spec.TraceStatus) (current, ended bool) {
+func (s *Sessions) standing(r *run, status *spec.TraceStatus) (current, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.runs[r.session.ID]
