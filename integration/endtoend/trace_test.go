@@ -275,6 +275,34 @@ func TestTraceRefuses(t *testing.T) {
 	s.leaf("/interfaces/interface[name=p1]/switch-port/state/forwarding", "true") // nobody else is affected
 }
 
+// TestPacketTestRefuses: a frame that is none is refused with the path of the
+// question.
+func TestPacketTestRefuses(t *testing.T) {
+	s := newSite(t, "p1")
+	s.configure(element.Access("p1", 10))
+	s.forwarding(true, "p1")
+	long := strings.Repeat("00", 70000)
+	for _, c := range []struct {
+		port, frame, word string
+		code              codes.Code
+	}{
+		{"p1", "", "nothing is there", codes.NotFound},
+		{"p1", "0", "hexadecimal", codes.InvalidArgument},
+		{"p1", "nothing", "hexadecimal", codes.InvalidArgument},
+		{"p1", "ffffffffffff02000000000108", "octets", codes.InvalidArgument}, // an octet less than a header
+		{"p1", long, "octets", codes.InvalidArgument},
+		{"p9", "ffffffffffff0200000000010800", "neither a switch port", codes.InvalidArgument},
+	} {
+		path := element.Path("/packet-tests/packet-test")
+		path.Elem[1].Key = map[string]string{"interface": c.port, "frame": c.frame}
+		_, err := s.Get(t.Context(), &gpb.GetRequest{Path: []*gpb.Path{path}, Encoding: gpb.Encoding_JSON_IETF})
+		if status.Code(err) != c.code || !strings.Contains(err.Error(), c.word) || !strings.Contains(err.Error(), "/packet-tests/packet-test[") {
+			t.Errorf("%.30q at %s: %.300v; want %v with %q and its path", c.frame, c.port, err, c.code, c.word)
+		}
+	}
+	s.leaf("/packet-tests/packet-test[interface=p1][frame=ffffffffffff0200000000010800]/state/verdict", "DROP")
+}
+
 // TestTraceStalledSubscriber: who does not read misses events, which are
 // counted; another subscriber of the same session gets all of them.
 func TestTraceStalledSubscriber(t *testing.T) {
@@ -426,6 +454,7 @@ func TestTraceCommands(t *testing.T) {
 	explained([]string{"p3"}, "DROP EMPTY_PORT_LIST", "because of /interfaces/interface[name=p3]/ethernet/switched-vlan/config/access-vlan")
 	explained([]string{"p3", "--set", "/interfaces/interface[name=p3]/ethernet/switched-vlan/config/access-vlan=10"}, "FLOOD to 2 ports", "p1, untagged", "p2, untagged")
 	explained([]string{"p3", "--json"}, `"verdict": "DROP"`, `"steps": [`)
+	explained([]string{"p1", "--src", a.mac.String(), "--dst", b.mac.String(), "--length", "9000"}, "DROP TOO_BIG", "/interfaces/interface[name=p2]")
 	for args, want := range map[string]string{
 		"p9":                              "p9",
 		"p1 --frame 00":                   "octets",

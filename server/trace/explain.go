@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"sync"
 
 	"github.com/signalbox/signalbox/datapath/spec"
@@ -91,6 +92,10 @@ func (t *Tests) ask(ctx context.Context, q openconfig.Question) (*openconfig.Ans
 		return nil, err
 	}
 	e, err := t.prober.Explain(ctx, q.Interface, frame, change)
+	var invalid *spec.Invalid
+	if errors.As(err, &invalid) && change == nil { // nothing but the question can be at fault
+		return nil, wrong("", q, invalid.Reason)
+	}
 	if err != nil {
 		return nil, openconfig.FromDevice(err)
 	}
