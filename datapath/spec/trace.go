@@ -65,6 +65,7 @@ type TraceStep struct {
 // TraceEvent is one frame's way through the switch. Several sessions may get
 // the same event: nobody modifies it.
 type TraceEvent struct {
+	// Time is when the switch was done with the frame, before it left.
 	Time time.Time
 	// Packet is the number of the frame, the same in every session and unlike
 	// that of any other frame since the sessions began.
