@@ -74,6 +74,9 @@ type Port struct {
 	// LLDP is set where the interface is set up for it; nil for an aggregate,
 	// whose members speak it.
 	LLDP *LLDP
+	// DCB is set where anything of Data Center Bridging is configured; nil for
+	// an aggregate, whose members have it.
+	DCB *DCB
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -100,6 +100,9 @@ type Interface struct {
 	Member    *MemberState
 	// LLDP is set for an interface that is set up for it.
 	LLDP *LLDPState
+	// DCB is set for an interface of a physical driver, and for one where DCB is
+	// configured; another one where anything differs.
+	DCB *DCBState
 }
 
 // PortState is a switch port as the datapath's own maps have it.
