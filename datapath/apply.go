@@ -92,6 +92,7 @@ func (d *Datapath) lookAtNamed(c spec.Change) error {
 			errs = append(errs, d.lookAtName(name))
 		}
 	}
+	errs = append(errs, d.lookAtWantedDCB(c))
 	d.follow(time.Now())
 	return errors.Join(errs...)
 }
@@ -173,7 +174,7 @@ func (d *Datapath) commit() {
 		err = d.lookAtAll()
 	} else {
 		for _, index := range attributes {
-			err = errors.Join(err, d.lookAt(index))
+			err = errors.Join(err, d.lookAt(index), d.lookAtDCB(index))
 		}
 	}
 	if err != nil {

@@ -82,6 +82,10 @@ func (b *bench) inject() *faults {
 		wrap(t.numbers, f)
 		wrap(t.attachments, f)
 		wrap(t.up, f)
+		wrap(t.dcb.mode, f)
+		wrap(t.dcb.ets, f)
+		wrap(t.dcb.pfc, f)
+		wrap(t.dcb.applications, f)
 	})
 	return f
 }

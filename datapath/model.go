@@ -50,6 +50,7 @@ type device struct {
 	netdev.Link
 	speed      uint32 // megabits per second
 	fullDuplex bool
+	dcb        *spec.DCBState // nil where it was not asked for; another one where anything differs
 }
 
 // port is a configured interface.
@@ -60,6 +61,7 @@ type port struct {
 	due    time.Time // when hold is to be looked at again; zero: never
 	up     bool      // told up, when last looked at
 	unfit  string    // why its interface is no port, as last said
+	noDCB  string    // why its interface cannot have the DCB that is wanted, as last said
 }
 
 // vswitch is a switch that exists.

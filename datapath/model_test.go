@@ -40,6 +40,12 @@ func memoryTables() *tables {
 		numbers:     reconcile.NewShadow("port number", memory[uint32, uint16]{}),
 		attachments: reconcile.NewShadow("attachment", memory[uint32, fastpath.Attachment]{}),
 		up:          reconcile.NewShadow("admin state", memory[uint32, bool]{}),
+		dcb: dcbTables{
+			mode:         reconcile.NewShadow("dcbx mode", memory[uint32, spec.DCBXMode]{}),
+			ets:          reconcile.NewShadow("dcb ets", memory[uint32, spec.ETS]{}),
+			pfc:          reconcile.NewShadow("dcb pfc", memory[uint32, spec.PFC]{}),
+			applications: reconcile.NewShadow("dcb applications", memory[uint32, spec.DCBApplications]{}),
+		},
 	}
 }
 
@@ -101,6 +107,10 @@ func (t *tables) text() string {
 	lines = add(lines, t.numbers)
 	lines = add(lines, t.attachments)
 	lines = add(lines, t.up)
+	lines = add(lines, t.dcb.mode)
+	lines = add(lines, t.dcb.ets)
+	lines = add(lines, t.dcb.pfc)
+	lines = add(lines, t.dcb.applications)
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }

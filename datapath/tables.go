@@ -24,11 +24,12 @@ type tables struct {
 	numbers     *reconcile.Shadow[uint32, uint16]
 	attachments *reconcile.Shadow[uint32, fastpath.Attachment]
 	up          *reconcile.Shadow[uint32, bool]
+	dcb         dcbTables
 
 	borrowers []borrower
 }
 
-func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
+func newTables(o *fastpath.Objects, c *netdev.Conn, dcb *dcbAccess, m *model) *tables {
 	up, mtu, alias, mac := newUpTable(c, m), newMTUTable(c, m), newAliasTable(c, m), newMACTable(c, m)
 	t := &tables{
 		mac:         reconcile.NewShadow("mac address", mac),
@@ -48,6 +49,7 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 		borrowing(t.up, up, m.wantUp), borrowing(t.mtu, mtu, m.wantMTU),
 		borrowing(t.alias, alias, m.wantAlias), borrowing(t.mac, mac, m.wantMAC),
 	}
+	t.dcb, t.borrowers = newDCBTables(dcb, m, t.borrowers)
 	return t
 }
 
@@ -63,6 +65,10 @@ func (t *tables) order(m *model) []step {
 		bind(t.mac, &k.attributes, m.wantMAC, nil),
 		bind(t.mtu, &k.attributes, m.wantMTU, nil),
 		bind(t.alias, &k.attributes, m.wantAlias, nil),
+		bind(t.dcb.mode, &k.attributes, m.wantDCBX, nil),
+		bind(t.dcb.ets, &k.attributes, m.wantETS, nil),
+		bind(t.dcb.pfc, &k.attributes, m.wantPFC, nil),
+		bind(t.dcb.applications, &k.attributes, m.wantApplications, nil),
 		bind(t.switches, &k.switches, m.wantSwitch, nil),
 		bind(t.fids, &k.fids, m.wantFID, suspended),
 		bind(t.ports, &k.ports, m.wantPort, closed),
@@ -172,6 +178,7 @@ func (t *tables) forget(index uint32) {
 	t.mtu.Forget(index)
 	t.alias.Forget(index)
 	t.up.Forget(index)
+	t.dcb.forget(index)
 }
 
 // observe takes over what was seen of an interface: somebody else may have
