@@ -37,6 +37,8 @@ type Observed interface {
 	// LLDP tells what changes all the time of it, by interface, and the counts of
 	// all interfaces.
 	LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters)
+	// DCBCounters reads what priority-based flow control counts, by interface.
+	DCBCounters() (map[string]spec.DCBCounters, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }
