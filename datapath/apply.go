@@ -25,7 +25,7 @@ func (d *Datapath) Check(ctx context.Context, c spec.Change) error {
 		}
 		inverse, err := d.model.update(c)
 		if err == nil {
-			err = d.model.validate(c)
+			err = d.validate(c)
 		}
 		err = errors.Join(err, d.model.revert(inverse))
 		d.model.settle(time.Now())
@@ -57,7 +57,7 @@ func (d *Datapath) apply(c spec.Change) error {
 		d.tables.touchAll(d.model)
 	}
 	if err == nil {
-		err = d.model.validate(c)
+		err = d.validate(c)
 	}
 	if err != nil {
 		return errors.Join(err, d.model.revert(inverse))

@@ -3,6 +3,8 @@ package datapath
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -204,6 +206,19 @@ func (m *model) wantApplications(index uint32) (spec.DCBApplications, bool) {
 		return "", false
 	}
 	return want.Applications, true
+}
+
+// validate reports what is wrong with the model after a change. What was saved
+// by an earlier instance was accepted once: a device that has less DCB now is a
+// port without it, as one that came later is, and no reason not to start.
+func (d *Datapath) validate(c spec.Change) error {
+	errs := []error{d.model.validate(c)}
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+		if p := d.model.ports[name]; p != nil && d.ready {
+			errs = append(errs, d.model.validateDCB(p))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // validateDCB compares what is wanted with what the interface has, where that

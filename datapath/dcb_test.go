@@ -331,6 +331,15 @@ func TestDCBWaitsForItsInterface(t *testing.T) {
 	if got := b.State().Interfaces["p2"].DCB; got == nil || got.Reason != "the driver has none" {
 		t.Errorf("told is %+v of p2, want the reason", got)
 	}
+	if err := b.Apply(context.Background(), ports(p2)); err == nil {
+		t.Error("it is accepted of an interface that is there")
+	}
+	b.owner(func() { b.ready = false }) // as at a start
+	for _, do := range []func(context.Context, spec.Change) error{b.Check, b.Apply} {
+		if err := do(context.Background(), ports(lossless("p1"), p2)); err != nil {
+			t.Errorf("what was saved is refused: %v", err)
+		}
+	}
 	counters, err := b.DCBCounters()
 	if want := (map[string]spec.DCBCounters{"p1": {Requests: [8]uint64{1}}}); err != nil || !cmp.Equal(counters, want) {
 		t.Errorf("counters %v, %v; want %v", counters, err, want)

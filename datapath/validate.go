@@ -47,7 +47,7 @@ func (m *model) validate(c spec.Change) error {
 	}
 	for _, name := range names {
 		if p := m.ports[name]; p != nil {
-			errs = append(errs, m.validateDevice(p), m.validateDCB(p))
+			errs = append(errs, m.validateDevice(p))
 		}
 	}
 	errs = append(errs, m.validateAggregates()...)
