@@ -46,7 +46,8 @@ func TestGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	err = m.Boot(ctx, []string{element, buildTests(t, folder)}, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
+	programs := append([]string{element, buildTests(t, folder)}, dcbPrograms(t, m, folder)...)
+	err = m.Boot(ctx, programs, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)
 	}
