@@ -51,7 +51,7 @@ test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -v -e '/readme$$' -e '/guest$$')
 
 .PHONY: test-guest
-test-guest: build ## bonds of the kernel against the element, in an emulated machine with Debian's kernel
+test-guest: build ## bonds and devices with DCB against the element, in an emulated machine with Debian's kernel
 	SIGNALBOX_BINARY=$(CURDIR)/bin/signalbox $(GO) test -count 1 -v -timeout 15m ./integration/guest
 
 .PHONY: test-clients

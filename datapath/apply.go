@@ -28,7 +28,7 @@ func (d *Datapath) Check(ctx context.Context, c spec.Change) error {
 		}
 		inverse, err := d.model.update(c)
 		if err == nil {
-			err = d.model.validate(c)
+			err = d.validate(c)
 		}
 		err = errors.Join(err, d.model.revert(inverse))
 		d.model.settle(time.Now())
@@ -63,7 +63,7 @@ func (d *Datapath) apply(c spec.Change) error {
 		d.tables.touchAll(d.model)
 	}
 	if err == nil {
-		err = d.model.validate(c)
+		err = d.validate(c)
 	}
 	if err != nil {
 		return errors.Join(err, d.model.revert(inverse))
@@ -98,6 +98,7 @@ func (d *Datapath) lookAtNamed(c spec.Change) error {
 			errs = append(errs, d.lookAtName(name))
 		}
 	}
+	errs = append(errs, d.lookAtWantedDCB(c))
 	d.follow(time.Now())
 	return errors.Join(errs...)
 }
@@ -185,7 +186,7 @@ func (d *Datapath) commit() {
 		err = d.lookAtAll()
 	} else {
 		for _, index := range attributes {
-			err = errors.Join(err, d.lookAt(index))
+			err = errors.Join(err, d.lookAt(index), d.lookAtDCB(index))
 		}
 	}
 	if err != nil {

@@ -19,7 +19,7 @@ type borrowed[V comparable] struct {
 	originals map[uint32]*original
 	devices   map[uint32]*device
 	field     func(*original) **V
-	found     func(*netdev.Link) V
+	found     func(*device) V
 	// given are the originals that this transaction gave back: when it is
 	// undone, the attribute is ours again and they are what was found.
 	given map[uint32]V
@@ -88,7 +88,7 @@ func (b *borrowed[V]) borrow(d *device) bool {
 	}
 	v, ok := b.given[d.Index]
 	if !ok {
-		v = b.found(&d.Link)
+		v = b.found(d)
 	}
 	*field = &v
 	return true
@@ -105,7 +105,7 @@ func newUpTable(c *netdev.Conn, m *model) *borrowed[bool] {
 	return &borrowed[bool]{
 		attribute: c.AdminUp(), originals: m.original, devices: m.devices, given: make(map[uint32]bool),
 		field: func(o *original) **bool { return &o.Up },
-		found: (*netdev.Link).AdminUp,
+		found: func(d *device) bool { return d.AdminUp() },
 	}
 }
 
@@ -113,7 +113,7 @@ func newMTUTable(c *netdev.Conn, m *model) *borrowed[uint32] {
 	return &borrowed[uint32]{
 		attribute: c.MTU(), originals: m.original, devices: m.devices, given: make(map[uint32]uint32),
 		field: func(o *original) **uint32 { return &o.MTU },
-		found: func(l *netdev.Link) uint32 { return l.MTU },
+		found: func(d *device) uint32 { return d.MTU },
 	}
 }
 
@@ -121,7 +121,7 @@ func newAliasTable(c *netdev.Conn, m *model) *borrowed[string] {
 	return &borrowed[string]{
 		attribute: c.Alias(), originals: m.original, devices: m.devices, given: make(map[uint32]string),
 		field: func(o *original) **string { return &o.Alias },
-		found: func(l *netdev.Link) string { return l.Alias },
+		found: func(d *device) string { return d.Alias },
 	}
 }
 
@@ -129,6 +129,6 @@ func newMACTable(c *netdev.Conn, m *model) *borrowed[spec.MAC] {
 	return &borrowed[spec.MAC]{
 		attribute: c.MAC(), originals: m.original, devices: m.devices, given: make(map[uint32]spec.MAC),
 		field: func(o *original) **spec.MAC { return &o.MAC },
-		found: func(l *netdev.Link) spec.MAC { return l.MAC },
+		found: func(d *device) spec.MAC { return d.MAC },
 	}
 }

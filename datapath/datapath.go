@@ -57,6 +57,7 @@ type Datapath struct {
 	lldp      *discoverer
 	announcer *announcer
 	watcher   *netdev.Watcher
+	dcb       *dcbAccess
 	objects   *fastpath.Objects
 
 	// Of the owner goroutine alone.
@@ -230,7 +231,10 @@ func (d *Datapath) openNetwork() error {
 	if d.conn, err = netdev.Dial(); err != nil {
 		return err
 	}
-	d.tables = newTables(d.objects, d.conn, d.model)
+	if d.dcb, err = openDCB(); err != nil {
+		return err
+	}
+	d.tables = newTables(d.objects, d.conn, d.dcb, d.model)
 	d.model.qos.hasRED = d.conn.HasRED()
 	if err := d.lookAtAll(); err != nil {
 		return err
@@ -315,6 +319,9 @@ func (d *Datapath) release() error {
 	errs := []error{d.endTeaming(), d.endTracing()}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
+	}
+	if d.dcb != nil {
+		errs = append(errs, d.dcb.Close())
 	}
 	if d.conn != nil {
 		errs = append(errs, d.conn.Close())

@@ -142,7 +142,7 @@ func (d *Datapath) propose(c spec.Change, do func() error) error {
 	defer d.model.begin()
 	inverse, err := d.model.update(c)
 	if err == nil {
-		err = d.model.validate(c)
+		err = d.validate(c)
 	}
 	if err != nil {
 		return errors.Join(err, d.model.revert(inverse))

@@ -90,6 +90,10 @@ func (b *bench) inject() *faults {
 		wrap(t.groups, f)
 		wrap(t.leaves, f)
 		wrap(t.queues, f)
+		wrap(t.dcb.mode, f)
+		wrap(t.dcb.ets, f)
+		wrap(t.dcb.pfc, f)
+		wrap(t.dcb.applications, f)
 	})
 	return f
 }

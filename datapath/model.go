@@ -52,6 +52,7 @@ type device struct {
 	netdev.Link
 	speed      uint32 // megabits per second
 	fullDuplex bool
+	dcb        *spec.DCBState // nil where it was not asked for; another one where anything differs
 }
 
 // port is a configured interface.
@@ -64,6 +65,7 @@ type port struct {
 	unfit  string    // why its interface is no port, as last said
 
 	planned map[uint32]*plan // of its interfaces, by ifindex
+	noDCB   string           // why its interface cannot have the DCB that is wanted, as last said
 }
 
 // vswitch is a switch that exists.

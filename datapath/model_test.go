@@ -48,6 +48,12 @@ func memoryTables() *tables {
 		groups:      reconcile.NewShadow("class of several queues", memory[netdev.ClassKey, netdev.Class]{}),
 		leaves:      reconcile.NewShadow("class", memory[netdev.ClassKey, netdev.Class]{}),
 		queues:      reconcile.NewShadow("queue", memory[netdev.ClassKey, netdev.Queue]{}),
+		dcb: dcbTables{
+			mode:         reconcile.NewShadow("dcbx mode", memory[uint32, spec.DCBXMode]{}),
+			ets:          reconcile.NewShadow("dcb ets", memory[uint32, spec.ETS]{}),
+			pfc:          reconcile.NewShadow("dcb pfc", memory[uint32, spec.PFC]{}),
+			applications: reconcile.NewShadow("dcb applications", memory[uint32, spec.DCBApplications]{}),
+		},
 	}
 }
 
@@ -117,6 +123,10 @@ func (t *tables) text() string {
 	lines = add(lines, t.groups)
 	lines = add(lines, t.leaves)
 	lines = add(lines, t.queues)
+	lines = add(lines, t.dcb.mode)
+	lines = add(lines, t.dcb.ets)
+	lines = add(lines, t.dcb.pfc)
+	lines = add(lines, t.dcb.applications)
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }

@@ -136,6 +136,7 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 	i.MTU, i.MAC, i.PermanentMAC = d.MTU, d.MAC, d.PermanentMAC
 	i.SpeedMegabits, i.FullDuplex = d.speed, d.fullDuplex
 	i.CarrierTransitions = d.CarrierChanges
+	i.DCB = m.observeDCB(d, p)
 	return i
 }
 

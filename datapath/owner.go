@@ -90,6 +90,8 @@ func (d *Datapath) run() {
 			request()
 		case <-d.watcher.C:
 			d.look(d.watcher.Take())
+		case <-d.dcb.watcher.C:
+			d.lookAtChangedDCB(d.dcb.watcher.Take())
 		case <-drain.C:
 			d.tick(time.Now())
 		case <-timer.C:
@@ -196,7 +198,7 @@ func (d *Datapath) lookAtAll() error {
 	for _, l := range links {
 		d.setDevice(l)
 	}
-	return nil
+	return d.lookAtAllDCB()
 }
 
 // lookAt reads one interface.
@@ -247,8 +249,12 @@ func (d *Datapath) setDevice(l netdev.Link) {
 	}
 	dev := device{Link: l}
 	dev.speed, dev.fullDuplex = d.conn.Speed(l.Name)
+	dev.dcb = d.knownDCB(&l)
 	if d.model.setDevice(dev) {
 		d.tables.observe(&l)
+	}
+	if dev.dcb != nil {
+		d.tables.dcb.observe(l.Index, dev.dcb)
 	}
 }
 

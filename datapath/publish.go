@@ -108,6 +108,7 @@ func (d *Datapath) seeInterface(name string, now time.Time, e *spec.Event) {
 	}
 	d.seen.interfaces[name] = is
 	d.warnUnfit(name)
+	d.warnNoDCB(name)
 }
 
 // warnUnfit says once that the interface of a switch port cannot be one.

@@ -17,15 +17,16 @@ import (
 // original are the attributes of an interface as they were before the first
 // touch; nil where the attribute is not ours.
 type original struct {
-	Name  string    `json:"name"`
-	Up    *bool     `json:"up,omitempty"`
-	MTU   *uint32   `json:"mtu,omitempty"`
-	Alias *string   `json:"alias,omitempty"`
-	MAC   *spec.MAC `json:"mac,omitempty"`
+	Name  string      `json:"name"`
+	Up    *bool       `json:"up,omitempty"`
+	MTU   *uint32     `json:"mtu,omitempty"`
+	Alias *string     `json:"alias,omitempty"`
+	MAC   *spec.MAC   `json:"mac,omitempty"`
+	DCB   originalDCB `json:"dcb,omitzero"`
 }
 
 func (o *original) empty() bool {
-	return o.Up == nil && o.MTU == nil && o.Alias == nil && o.MAC == nil
+	return o.Up == nil && o.MTU == nil && o.Alias == nil && o.MAC == nil && o.DCB == originalDCB{}
 }
 
 // recordVersion changes with the meaning of record.

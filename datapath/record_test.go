@@ -25,9 +25,11 @@ func TestRecord(t *testing.T) {
 		t.Errorf("load before save: %v, want errNoRecord", err)
 	}
 	up, mtu, alias, mac := true, uint32(1500), "was here", spec.MAC{2, 0, 0, 0, 0, 1}
+	dcb := device8()
+	bridging := originalDCB{DCBX: &dcb.DCBX, ETS: &dcb.ETS, PFC: &dcb.PFC, Applications: &dcb.Applications}
 	want := &record{
 		Ports: map[string]int{"p1": 3}, Switches: map[string]int{"s": 1},
-		Originals: map[uint32]*original{7: {Name: "p1", Up: &up, MTU: &mtu, Alias: &alias, MAC: &mac}, 8: {Name: "p2", Up: &up}},
+		Originals: map[uint32]*original{7: {Name: "p1", Up: &up, MTU: &mtu, Alias: &alias, MAC: &mac, DCB: bridging}, 8: {Name: "p2", Up: &up}},
 	}
 	if err := f.save(want); err != nil {
 		t.Fatal(err)

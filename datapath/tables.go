@@ -25,6 +25,7 @@ type tables struct {
 	numbers     *reconcile.Shadow[uint32, uint16]
 	attachments *reconcile.Shadow[uint32, fastpath.Attachment]
 	up          *reconcile.Shadow[uint32, bool]
+	dcb         dcbTables
 
 	classifiers *reconcile.Shadow[uint8, fastpath.Classifier]
 	policers    *reconcile.Shadow[fastpath.PolicerKey, fastpath.Policer]
@@ -38,7 +39,7 @@ type tables struct {
 	borrowers []borrower
 }
 
-func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
+func newTables(o *fastpath.Objects, c *netdev.Conn, dcb *dcbAccess, m *model) *tables {
 	up, mtu, alias, mac := newUpTable(c, m), newMTUTable(c, m), newAliasTable(c, m), newMACTable(c, m)
 	t := &tables{
 		mac:         reconcile.NewShadow("mac address", mac),
@@ -67,6 +68,7 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, m *model) *tables {
 		borrowing(t.up, up, m.wantUp), borrowing(t.mtu, mtu, m.wantMTU),
 		borrowing(t.alias, alias, m.wantAlias), borrowing(t.mac, mac, m.wantMAC),
 	}
+	t.dcb, t.borrowers = newDCBTables(dcb, m, t.borrowers)
 	return t
 }
 
@@ -91,6 +93,10 @@ func (t *tables) order(m *model) []step {
 		bind(t.groups, &k.classes, m.wantGroup, opened),
 		bind(t.leaves, &k.classes, m.wantLeaf, opened),
 		bind(t.queues, &k.classes, m.wantQueue, nil),
+		bind(t.dcb.mode, &k.attributes, m.wantDCBX, nil),
+		bind(t.dcb.ets, &k.attributes, m.wantETS, nil),
+		bind(t.dcb.pfc, &k.attributes, m.wantPFC, nil),
+		bind(t.dcb.applications, &k.attributes, m.wantApplications, nil),
 		bind(t.switches, &k.switches, m.wantSwitch, nil),
 		bind(t.fids, &k.fids, m.wantFID, suspended),
 		bind(t.ports, &k.ports, m.wantPort, closed),
@@ -207,6 +213,7 @@ func (t *tables) forget(index uint32) {
 	t.alias.Forget(index)
 	t.up.Forget(index)
 	t.forgetQueues(index)
+	t.dcb.forget(index)
 }
 
 // observe takes over what was seen of an interface: somebody else may have

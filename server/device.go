@@ -40,6 +40,8 @@ type Observed interface {
 	// LLDPManagement tells the addresses that neighbors are told, and their
 	// interface; "" where there are none.
 	LLDPManagement() (name string, addresses []spec.LLDPManagement)
+	// DCBCounters reads what priority-based flow control counts, by interface.
+	DCBCounters() (map[string]spec.DCBCounters, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

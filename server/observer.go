@@ -139,13 +139,14 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 	put(b, openconfig.InterfaceState(i), o.rates.LoadInterval(name), openconfig.PortComponent(i),
 		openconfig.LACPInterface(i), openconfig.LACPMember(i))
 	put(b, openconfig.LLDPInterface(i)...)
+	put(b, openconfig.DCBState(i)...)
 }
 
 // sameParts reports that two states of an interface are told by the same rows,
 // so that their leaves can be compared: most changes are of a leaf or two.
 func sameParts(a, b *spec.Interface) bool {
 	switch {
-	case a == nil, b == nil, a.Aggregate != nil, b.Aggregate != nil, a.Member != nil, b.Member != nil, (a.Port == nil) != (b.Port == nil), a.LLDP != b.LLDP:
+	case a == nil, b == nil, a.Aggregate != nil, b.Aggregate != nil, a.Member != nil, b.Member != nil, (a.Port == nil) != (b.Port == nil), a.LLDP != b.LLDP, a.DCB != b.DCB:
 		return false
 	case (openconfig.PortComponent(a) == nil) != (openconfig.PortComponent(b) == nil):
 		return false

@@ -188,6 +188,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewLLDPAges(device),
 		openconfig.NewLLDPAddresses(device),
 		openconfig.NewLLDPManagementInterface(device),
+		openconfig.NewPFCCounters(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

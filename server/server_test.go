@@ -58,6 +58,8 @@ func (*idle) Counters(context.Context) ([]spec.InterfaceCounters, time.Time, err
 }
 func (*idle) FDB(context.Context, func(spec.FDBEntry) bool) error { return nil }
 func (*idle) LLDPManagement() (string, []spec.LLDPManagement)     { return "", nil }
+func (*idle) DCBCounters() (map[string]spec.DCBCounters, error)   { return nil, nil }
+
 func (*idle) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
 	return nil, spec.LLDPCounters{}
 }

@@ -14,8 +14,13 @@ type Invalid struct {
 	VLAN   uint16
 	MAC    MAC // of a static entry, with Switch and VLAN
 	Reason string
+	// DCB is the part of the port's Data Center Bridging that it is about.
+	DCB DCBPlace
 	// Full says that it is not wrong, but more than the element has room for.
 	Full bool
+	// Unsupported says that it is not wrong, but more than the kernel or the
+	// device can.
+	Unsupported bool
 }
 
 // Error names the object, then the reason.
@@ -69,6 +74,8 @@ func (p *Port) Check() error {
 		return fail("only switch ports and members of aggregates have classes and rates")
 	case p.Aggregate != nil && p.LLDP != nil:
 		return fail("an aggregate does not speak LLDP: its members do")
+	case p.Aggregate != nil && p.DCB != nil:
+		return &Invalid{Port: p.Name, DCB: DCBPlace{Part: DCBWhole}, Reason: "an aggregate has no DCB: its members have"}
 	}
 	var errs []error
 	if p.Aggregate != nil {
@@ -82,6 +89,9 @@ func (p *Port) Check() error {
 	}
 	if p.QoS != nil {
 		errs = append(errs, p.QoS.check(p.Name))
+	}
+	if p.DCB != nil {
+		errs = append(errs, p.DCB.check(p.Name))
 	}
 	return errors.Join(errs...)
 }

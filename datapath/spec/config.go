@@ -76,6 +76,9 @@ type Port struct {
 	LLDP *LLDP
 	// QoS are its classes and rates; nil has none. Ports may share it.
 	QoS *QoS
+	// DCB is set where anything of Data Center Bridging is configured; nil for
+	// an aggregate, whose members have it.
+	DCB *DCB
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -102,6 +102,9 @@ type Interface struct {
 	LLDP *LLDPState
 	// QoS is set for an interface that is set up for it.
 	QoS *QoSState
+	// DCB is set for an interface of a physical driver, and for one where DCB is
+	// configured; another one where anything differs.
+	DCB *DCBState
 }
 
 // PortState is a switch port as the datapath's own maps have it.

@@ -1943,6 +1943,113 @@ const (
 	OpenconfigVlanTypes_VlanModeType_TRUNK E_OpenconfigVlanTypes_VlanModeType = 2
 )
 
+// E_SignalboxDcb_ApplicationSelector is a derived int64 type which is used to represent
+// the enumerated node SignalboxDcb_ApplicationSelector. An additional value named
+// SignalboxDcb_ApplicationSelector_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxDcb_ApplicationSelector int64
+
+// IsYANGGoEnum ensures that SignalboxDcb_ApplicationSelector implements the yang.GoEnum
+// interface. This ensures that SignalboxDcb_ApplicationSelector can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxDcb_ApplicationSelector) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxDcb_ApplicationSelector.
+func (E_SignalboxDcb_ApplicationSelector) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxDcb_ApplicationSelector.
+func (e E_SignalboxDcb_ApplicationSelector) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxDcb_ApplicationSelector")
+}
+
+const (
+	// SignalboxDcb_ApplicationSelector_UNSET corresponds to the value UNSET of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_UNSET E_SignalboxDcb_ApplicationSelector = 0
+	// SignalboxDcb_ApplicationSelector_ETHERTYPE corresponds to the value ETHERTYPE of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_ETHERTYPE E_SignalboxDcb_ApplicationSelector = 1
+	// SignalboxDcb_ApplicationSelector_STREAM_PORT corresponds to the value STREAM_PORT of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_STREAM_PORT E_SignalboxDcb_ApplicationSelector = 2
+	// SignalboxDcb_ApplicationSelector_DATAGRAM_PORT corresponds to the value DATAGRAM_PORT of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_DATAGRAM_PORT E_SignalboxDcb_ApplicationSelector = 3
+	// SignalboxDcb_ApplicationSelector_PORT corresponds to the value PORT of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_PORT E_SignalboxDcb_ApplicationSelector = 4
+	// SignalboxDcb_ApplicationSelector_DSCP corresponds to the value DSCP of SignalboxDcb_ApplicationSelector
+	SignalboxDcb_ApplicationSelector_DSCP E_SignalboxDcb_ApplicationSelector = 5
+)
+
+// E_SignalboxDcb_DcbxMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxDcb_DcbxMode. An additional value named
+// SignalboxDcb_DcbxMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxDcb_DcbxMode int64
+
+// IsYANGGoEnum ensures that SignalboxDcb_DcbxMode implements the yang.GoEnum
+// interface. This ensures that SignalboxDcb_DcbxMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxDcb_DcbxMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxDcb_DcbxMode.
+func (E_SignalboxDcb_DcbxMode) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxDcb_DcbxMode.
+func (e E_SignalboxDcb_DcbxMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxDcb_DcbxMode")
+}
+
+const (
+	// SignalboxDcb_DcbxMode_UNSET corresponds to the value UNSET of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_UNSET E_SignalboxDcb_DcbxMode = 0
+	// SignalboxDcb_DcbxMode_HOST corresponds to the value HOST of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_HOST E_SignalboxDcb_DcbxMode = 1
+	// SignalboxDcb_DcbxMode_LLD_MANAGED corresponds to the value LLD_MANAGED of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_LLD_MANAGED E_SignalboxDcb_DcbxMode = 2
+	// SignalboxDcb_DcbxMode_CEE corresponds to the value CEE of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_CEE E_SignalboxDcb_DcbxMode = 3
+	// SignalboxDcb_DcbxMode_IEEE corresponds to the value IEEE of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_IEEE E_SignalboxDcb_DcbxMode = 4
+	// SignalboxDcb_DcbxMode_STATIC corresponds to the value STATIC of SignalboxDcb_DcbxMode
+	SignalboxDcb_DcbxMode_STATIC E_SignalboxDcb_DcbxMode = 5
+)
+
+// E_SignalboxDcb_TransmissionAlgorithm is a derived int64 type which is used to represent
+// the enumerated node SignalboxDcb_TransmissionAlgorithm. An additional value named
+// SignalboxDcb_TransmissionAlgorithm_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxDcb_TransmissionAlgorithm int64
+
+// IsYANGGoEnum ensures that SignalboxDcb_TransmissionAlgorithm implements the yang.GoEnum
+// interface. This ensures that SignalboxDcb_TransmissionAlgorithm can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxDcb_TransmissionAlgorithm) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxDcb_TransmissionAlgorithm.
+func (E_SignalboxDcb_TransmissionAlgorithm) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_SignalboxDcb_TransmissionAlgorithm.
+func (e E_SignalboxDcb_TransmissionAlgorithm) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxDcb_TransmissionAlgorithm")
+}
+
+const (
+	// SignalboxDcb_TransmissionAlgorithm_UNSET corresponds to the value UNSET of SignalboxDcb_TransmissionAlgorithm
+	SignalboxDcb_TransmissionAlgorithm_UNSET E_SignalboxDcb_TransmissionAlgorithm = 0
+	// SignalboxDcb_TransmissionAlgorithm_STRICT corresponds to the value STRICT of SignalboxDcb_TransmissionAlgorithm
+	SignalboxDcb_TransmissionAlgorithm_STRICT E_SignalboxDcb_TransmissionAlgorithm = 1
+	// SignalboxDcb_TransmissionAlgorithm_CREDIT_BASED_SHAPER corresponds to the value CREDIT_BASED_SHAPER of SignalboxDcb_TransmissionAlgorithm
+	SignalboxDcb_TransmissionAlgorithm_CREDIT_BASED_SHAPER E_SignalboxDcb_TransmissionAlgorithm = 2
+	// SignalboxDcb_TransmissionAlgorithm_ETS corresponds to the value ETS of SignalboxDcb_TransmissionAlgorithm
+	SignalboxDcb_TransmissionAlgorithm_ETS E_SignalboxDcb_TransmissionAlgorithm = 3
+	// SignalboxDcb_TransmissionAlgorithm_VENDOR_SPECIFIC corresponds to the value VENDOR_SPECIFIC of SignalboxDcb_TransmissionAlgorithm
+	SignalboxDcb_TransmissionAlgorithm_VENDOR_SPECIFIC E_SignalboxDcb_TransmissionAlgorithm = 4
+)
+
 // E_SignalboxQos_MinimumBandwidthMode is a derived int64 type which is used to represent
 // the enumerated node SignalboxQos_MinimumBandwidthMode. An additional value named
 // SignalboxQos_MinimumBandwidthMode_UNSET is added to the enumeration which is used as
@@ -3128,6 +3235,26 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		1: {Name: "ACCESS"},
 		2: {Name: "TRUNK"},
 	},
+	"E_SignalboxDcb_ApplicationSelector": {
+		1: {Name: "ETHERTYPE"},
+		2: {Name: "STREAM_PORT"},
+		3: {Name: "DATAGRAM_PORT"},
+		4: {Name: "PORT"},
+		5: {Name: "DSCP"},
+	},
+	"E_SignalboxDcb_DcbxMode": {
+		1: {Name: "HOST"},
+		2: {Name: "LLD_MANAGED"},
+		3: {Name: "CEE"},
+		4: {Name: "IEEE"},
+		5: {Name: "STATIC"},
+	},
+	"E_SignalboxDcb_TransmissionAlgorithm": {
+		1: {Name: "STRICT"},
+		2: {Name: "CREDIT_BASED_SHAPER"},
+		3: {Name: "ETS"},
+		4: {Name: "VENDOR_SPECIFIC"},
+	},
 	"E_SignalboxQos_MinimumBandwidthMode": {
 		1: {Name: "NONE"},
 		2: {Name: "WEIGHT"},
@@ -3312,6 +3439,30 @@ func initΛEnumTypes() {
 		},
 		"/interfaces/interface/config/type": []reflect.Type{
 			reflect.TypeOf((E_IETFInterfaces_InterfaceType)(0)),
+		},
+		"/interfaces/interface/dcb/applications/application/config/selector": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_ApplicationSelector)(0)),
+		},
+		"/interfaces/interface/dcb/applications/application/selector": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_ApplicationSelector)(0)),
+		},
+		"/interfaces/interface/dcb/applications/application/state/selector": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_ApplicationSelector)(0)),
+		},
+		"/interfaces/interface/dcb/capabilities/state/dcbx-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_DcbxMode)(0)),
+		},
+		"/interfaces/interface/dcb/config/dcbx-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_DcbxMode)(0)),
+		},
+		"/interfaces/interface/dcb/ets/traffic-classes/traffic-class/config/algorithm": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_TransmissionAlgorithm)(0)),
+		},
+		"/interfaces/interface/dcb/ets/traffic-classes/traffic-class/state/algorithm": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_TransmissionAlgorithm)(0)),
+		},
+		"/interfaces/interface/dcb/state/dcbx-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxDcb_DcbxMode)(0)),
 		},
 		"/interfaces/interface/ethernet/state/negotiated-duplex-mode": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigInterfaces_Interfaces_Interface_Ethernet_State_NegotiatedDuplexMode)(0)),

@@ -22,6 +22,7 @@ var models = [...]Model{
 	{Name: "openconfig-system-grpc", Organization: "OpenConfig working group", Version: "1.1.0"},
 	{Name: "openconfig-vlan", Organization: "OpenConfig working group", Version: "3.2.2"},
 	{Name: "signalbox-configuration", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-dcb", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-deviations", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-dial-out", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-qos", Organization: "Signalbox project", Version: "0.1.0"},

@@ -384,6 +384,32 @@ var valuesInterfacesInterfaceConfigType = []Value{
 	{"xboxWireless", "iana-if-type"},
 }
 
+// valuesInterfacesInterfaceDcbApplicationsApplicationConfigSelector are the values of /interfaces/interface/dcb/applications/application/config/selector.
+var valuesInterfacesInterfaceDcbApplicationsApplicationConfigSelector = []Value{
+	{"ETHERTYPE", ""},
+	{"STREAM_PORT", ""},
+	{"DATAGRAM_PORT", ""},
+	{"PORT", ""},
+	{"DSCP", ""},
+}
+
+// valuesInterfacesInterfaceDcbCapabilitiesStateDcbxMode are the values of /interfaces/interface/dcb/capabilities/state/dcbx-mode.
+var valuesInterfacesInterfaceDcbCapabilitiesStateDcbxMode = []Value{
+	{"HOST", ""},
+	{"LLD_MANAGED", ""},
+	{"CEE", ""},
+	{"IEEE", ""},
+	{"STATIC", ""},
+}
+
+// valuesInterfacesInterfaceDcbEtsTrafficClassesTrafficClassConfigAlgorithm are the values of /interfaces/interface/dcb/ets/traffic-classes/traffic-class/config/algorithm.
+var valuesInterfacesInterfaceDcbEtsTrafficClassesTrafficClassConfigAlgorithm = []Value{
+	{"STRICT", ""},
+	{"CREDIT_BASED_SHAPER", ""},
+	{"ETS", ""},
+	{"VENDOR_SPECIFIC", ""},
+}
+
 // valuesInterfacesInterfaceEthernetStateNegotiatedDuplexMode are the values of /interfaces/interface/ethernet/state/negotiated-duplex-mode.
 var valuesInterfacesInterfaceEthernetStateNegotiatedDuplexMode = []Value{
 	{"FULL", ""},

@@ -107,6 +107,9 @@ func (p *Process) AwaitServing(ctx context.Context) error {
 
 var errEnded = errors.New("process ended")
 
+// Certificate is the path of the element's own certificate.
+func (p *Process) Certificate() string { return p.options.Certificate() }
+
 // PID is the element's process.
 func (p *Process) PID() int { return p.command.Process.Pid }
 

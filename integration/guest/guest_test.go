@@ -50,7 +50,7 @@ func TestGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	programs := []string{element, buildTests(t, folder, "integration/guest/inside"), buildTests(t, folder, "datapath/netdev")}
+	programs := append([]string{element, buildTests(t, folder, "integration/guest/inside"), buildTests(t, folder, "datapath/netdev")}, dcbPrograms(t, m, folder)...)
 	err = m.Boot(ctx, programs, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)

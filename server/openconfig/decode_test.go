@@ -413,6 +413,8 @@ func TestFromDevice(t *testing.T) {
 		{"switch", &spec.Invalid{Switch: "s", Reason: "r"}, []Error{{Kind: Invalid, Path: "/network-instances/network-instance[name=s]", Reason: "r"}}},
 		{"vlan", &spec.Invalid{Switch: "s", VLAN: 5, Reason: "r"}, []Error{{Kind: Invalid, Path: "/network-instances/network-instance[name=s]/vlans/vlan[vlan-id=5]", Reason: "r"}}},
 		{"full", &spec.Invalid{Port: "p1", Full: true, Reason: "r"}, []Error{{Kind: Exhausted, Path: "/interfaces/interface[name=p1]", Reason: "r"}}},
+		{"unsupported", &spec.Invalid{Port: "p1", DCB: spec.DCBPlace{Part: spec.DCBTrafficClass, Number: 5}, Unsupported: true, Reason: "r"},
+			[]Error{{Kind: Unimplemented, Path: "/interfaces/interface[name=p1]/dcb/ets/traffic-classes/traffic-class[id=5]", Reason: "r"}}},
 		{"kernel", fmt.Errorf("port p1: %w", cause), []Error{{Kind: Unavailable, Reason: "port p1: attach: permission denied"}}},
 		{"both", errors.Join(&spec.Invalid{Port: "p1", Reason: "r"}, cause), []Error{{Kind: Invalid, Path: "/interfaces/interface[name=p1]", Reason: "r"}, {Kind: Unavailable, Reason: cause.Error()}}},
 	}

@@ -18,8 +18,11 @@ func FromDevice(err error) error {
 		var refused *spec.Invalid
 		if errors.As(err, &refused) {
 			kind := Invalid
-			if refused.Full {
+			switch {
+			case refused.Full:
 				kind = Exhausted
+			case refused.Unsupported:
+				kind = Unimplemented
 			}
 			errs = append(errs, &Error{Kind: kind, Path: objectPath(refused), Reason: refused.Reason, Err: err})
 			return
@@ -57,6 +60,8 @@ func objectPath(e *spec.Invalid) string {
 		path = at(ocpath.NetworkInstancesNetworkInstanceVlansVlan, e.Switch, vlan)
 	case e.Switch != "":
 		path = at(ocpath.NetworkInstancesNetworkInstance, e.Switch)
+	case e.Port != "" && e.DCB != spec.DCBPlace{}:
+		path = dcbPath(e.Port, e.DCB)
 	case e.Port != "":
 		path = at(ocpath.InterfacesInterface, e.Port)
 	default:

@@ -48,7 +48,8 @@ func (t Touched) Add(path schema.Path) {
 		return
 	}
 	switch list := schema.NearestList(path.Node); list {
-	case ocpath.InterfacesInterface:
+	case ocpath.InterfacesInterface, ocpath.InterfacesInterfaceDcbEtsTrafficClassesTrafficClass,
+		ocpath.InterfacesInterfaceDcbEtsPrioritiesPriority, ocpath.InterfacesInterfaceDcbApplicationsApplication:
 		t.Interfaces[path.Keys[0]] = struct{}{}
 	case ocpath.NetworkInstancesNetworkInstance:
 		t.instance(path.Keys[0])

@@ -232,7 +232,7 @@ func (s *Schema) mapKey(list *ocpath.Node, keys []string) (reflect.Value, error)
 		if f.keyFields != nil {
 			part = k.Field(f.keyFields[i])
 		}
-		if err := setScalar(part, v); err != nil {
+		if err := s.setKey(part, leaf, v); err != nil {
 			return reflect.Value{}, fmt.Errorf("key %s: %w", ocpath.Get(leaf).Name, err)
 		}
 	}
@@ -247,7 +247,24 @@ func (s *Schema) keyText(dst []string, list *ocpath.Node, k reflect.Value) []str
 		if f.keyFields != nil {
 			part = k.Field(f.keyFields[i])
 		}
-		dst = append(dst, getScalar(part).String())
+		dst = append(dst, s.getKey(part, list.Keys[i]).String())
 	}
 	return dst
+}
+
+// setKey sets a part of a map's key: as its leaf is set where that is of an
+// enumeration, which is no pointer either.
+func (s *Schema) setKey(part reflect.Value, leaf ocpath.ID, v schema.Value) error {
+	if enum, ok := s.fields[leaf].leaf.(enumCodec); ok {
+		return enum.set(part, v)
+	}
+	return setScalar(part, v)
+}
+
+// getKey reads what setKey sets.
+func (s *Schema) getKey(part reflect.Value, leaf ocpath.ID) schema.Value {
+	if enum, ok := s.fields[leaf].leaf.(enumCodec); ok {
+		return enum.get(part)
+	}
+	return getScalar(part)
 }
