@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (d *Datapath) syncFast(undo *reconcile.Undo) error {
 
 // attachmentsDue counts the programs to be attached and detached.
 func (d *Datapath) attachmentsDue() (n int) {
-	for _, index := range d.model.touched.links.All() {
+	for _, index := range slices.Concat(d.model.touched.links.All(), d.model.touched.detourEnds.All()) {
 		_, want := d.model.wantAttachment(index)
 		if _, have := d.tables.attachments.Get(index); want != have {
 			n++

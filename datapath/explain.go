@@ -200,6 +200,7 @@ func (d *Datapath) fill(o *fastpath.Objects) error {
 		refill(o.Flood(), &k.flood, d.model.wantFlood),
 		refill(o.Statics(), &k.addresses, d.model.wantStatic),
 		refill(o.PortNumbers(), &k.links, d.model.wantNumber),
+		refill(o.PortNumbers(), &k.detourEnds, d.model.wantNumber),
 	)
 }
 

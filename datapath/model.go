@@ -94,6 +94,7 @@ type touched struct {
 	classifiers reconcile.Keys[uint8]
 	policers    reconcile.Keys[fastpath.PolicerKey]
 	detours     reconcile.Keys[uint16] // by port number
+	detourEnds  reconcile.Keys[uint32] // by ifindex
 	schedulers  reconcile.Keys[uint32] // by ifindex
 	classes     reconcile.Keys[netdev.ClassKey]
 	queues      bool // one came or went

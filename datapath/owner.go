@@ -178,6 +178,7 @@ func (d *Datapath) look(c netdev.Changes) {
 			err = errors.Join(err, d.lookAt(index))
 		}
 	}
+	err = errors.Join(err, d.lookAtDetours(c.Detours))
 	if err != nil {
 		d.failed(fmt.Errorf("look at the interfaces: %w", err))
 	}

@@ -260,8 +260,8 @@ func (m *model) touchSharing() {
 
 func (m *model) touchDetour(number uint16) {
 	m.touched.detours.Add(number)
-	m.touched.links.Add(netdev.DetourIn(number))
-	m.touched.links.Add(netdev.DetourOut(number))
+	m.touched.detourEnds.Add(netdev.DetourIn(number))
+	m.touched.detourEnds.Add(netdev.DetourOut(number))
 }
 
 // touchAllQoS marks all that is wanted of a port's classes and rates.

@@ -3,6 +3,7 @@ package datapath
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -147,6 +148,21 @@ func TestQoSIsApplied(t *testing.T) {
 	if text := b.readable(); strings.Contains(text, "detour") || strings.Contains(text, "leaf") || strings.Contains(text, "classifier") {
 		t.Errorf("left behind:\n%s", text)
 	}
+}
+
+// TestDetourIsMadeAgain takes the interfaces of a detour away.
+func TestDetourIsMadeAgain(t *testing.T) {
+	b := newBench(t)
+	w1, w2 := b.host("p1"), b.host("p2")
+	p1 := access("p1", "default", 10)
+	p1.QoS = &spec.QoS{Input: shaped(100e6)}
+	b.apply(ports(p1, access("p2", "default", 10)))
+	b.carries("p1", "p2")
+	was := b.readable()
+	b.ns.Remove(t, fmt.Sprintf("sbq%di", b.State().Interfaces["p1"].Port.Number))
+	lab.Wait(t, "the detour again", func() bool { return b.readable() == was })
+	w1.Send(frame(broadcast, station(1), 0, 1))
+	expect(t, w2, frame(broadcast, station(1), 0, 1))
 }
 
 // TestQoSGoesWithoutLoss takes queues away and brings them back below frames.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/signalbox/signalbox/datapath/netdev"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
@@ -95,6 +96,33 @@ func (d *Datapath) lookAtQdiscs(c spec.Change) error {
 		if dev := d.model.byName[name]; dev != nil && roots[dev.Index].Foreign() {
 			d.model.qos.foreign[dev.Index] = roots[dev.Index].ForeignAt(name)
 		}
+	}
+	return nil
+}
+
+// lookAtDetours finds the detours that somebody took away, or took down: they are
+// made again.
+func (d *Datapath) lookAtDetours(some map[uint16]bool) error {
+	if len(some) == 0 {
+		return nil
+	}
+	all, err := d.conn.Detours().List()
+	if err != nil {
+		return err
+	}
+	for number := range some {
+		have, there := all[number]
+		if _, ours := d.tables.detours.Get(number); !ours || there && have == (netdev.Detour{}) {
+			continue
+		}
+		d.tables.detours.Forget(number)
+		for _, index := range []uint32{netdev.DetourIn(number), netdev.DetourOut(number)} {
+			d.tables.forgetQueues(index)
+			d.tables.attachments.Forget(index)
+			d.model.touchPlan(index, d.model.qos.plans[index])
+		}
+		d.model.touchDetour(number)
+		d.log.Warn("the detour of a port was taken away by somebody, and is made again", "number", number)
 	}
 	return nil
 }

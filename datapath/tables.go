@@ -76,8 +76,8 @@ func newTables(o *fastpath.Objects, c *netdev.Conn, dcb *dcbAccess, m *model) *t
 // that comes and changes from the first to the last, then all that goes from
 // the last to the first. So a port is described before the program sees its
 // interface, and an interface is up after everything else and down before. What
-// is to go through queues does so when they are there, and they go when nothing
-// goes through them. A member takes frames in before any leaves by it, and still does when none
+// is to go through queues does so when they are there, and the program behind
+// them; and they go when nothing goes through them. A member takes frames in before any leaves by it, and still does when none
 // leaves by it any more.
 func (t *tables) order(m *model) []step {
 	k := &m.touched
@@ -88,6 +88,8 @@ func (t *tables) order(m *model) []step {
 		bind(t.classifiers, &k.classifiers, m.wantClassifier, nil),
 		bind(t.policers, &k.policers, m.wantPolicer, nil),
 		bind(t.detours, &k.detours, m.wantDetour, nil),
+		bindSome(t.numbers, &k.detourEnds, m.wantNumber, netdev.IsDetour),
+		bindSome(t.attachments, &k.detourEnds, m.wantAttachment, netdev.IsDetour),
 		bind(t.schedulers, &k.schedulers, m.wantScheduler, nil),
 		bind(t.lines, &k.classes, m.wantLine, opened),
 		bind(t.groups, &k.classes, m.wantGroup, opened),
@@ -103,8 +105,8 @@ func (t *tables) order(m *model) []step {
 		bind(t.lags, &k.lags, m.wantLAG, nil),
 		bind(t.flood, &k.flood, m.wantFlood, nil),
 		bind(t.statics, &k.addresses, m.wantStatic, nil),
-		bind(t.numbers, &k.links, m.wantNumber, nil),
-		bind(t.attachments, &k.links, m.wantAttachment, nil),
+		bindSome(t.numbers, &k.links, m.wantNumber, isInterface),
+		bindSome(t.attachments, &k.links, m.wantAttachment, isInterface),
 		bind(t.up, &k.attributes, m.wantUp, nil),
 	}
 }
@@ -158,6 +160,22 @@ func bind[K, V comparable](s *reconcile.Shadow[K, V], keys *reconcile.Keys[K], w
 			}
 		},
 	}
+}
+
+// isInterface reports an ifindex that is no end of a detour.
+func isInterface(index uint32) bool { return !netdev.IsDetour(index) }
+
+// bindSome is bind for a table of which another step has the other keys.
+func bindSome[K, V comparable](s *reconcile.Shadow[K, V], keys *reconcile.Keys[K], want func(K) (V, bool), some func(K) bool) step {
+	b := bind(s, keys, want, nil)
+	b.touch = func() {
+		for k := range s.Each {
+			if some(k) {
+				keys.Add(k)
+			}
+		}
+	}
+	return b
 }
 
 // sync brings the touched keys to what is wanted; between runs when nothing
