@@ -68,7 +68,7 @@ conformance: build ## run the tests that prove what the gNMI service does; write
 	$(GO) run ./integration/conformance
 
 .PHONY: bench
-bench: build ## measure the element beside baselines; print a table (root, ten minutes)
+bench: build ## measure the element beside baselines; print a table (root, twenty minutes)
 	$(GOBUILD) -o bin/bench ./integration/bench
 	$(SUDO) bin/bench -element bin/signalbox
 

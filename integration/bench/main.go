@@ -63,6 +63,11 @@ func parts() []part {
 		{"forward", (*bench).forward},
 		{"tcp", (*bench).tcp},
 		{"teaming", (*bench).teaming},
+		{"maximum", (*bench).qosMaximum},
+		{"shares", (*bench).qosShares},
+		{"strict", (*bench).qosStrict},
+		{"classes", (*bench).qosCost},
+		{"queues", (*bench).qosPorts},
 		{"manage", (*bench).manage},
 	}
 }

@@ -84,6 +84,11 @@ func (p *pair) endB() topology.End {
 	return topology.End{Namespace: p.b, Name: "eth0", MAC: traffic.MAC(macB), Address: netip.MustParsePrefix("10.9.0.2/24")}
 }
 
+// prefixOf is the address of a further host.
+func prefixOf(number uint32) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 9, 0, byte(number)}), 24)
+}
+
 func (p *pair) neighbours() error {
 	return errors.Join(
 		p.a.Neighbour("eth0", netip.MustParseAddr("10.9.0.2"), traffic.MAC(macB)),

@@ -97,6 +97,16 @@ func (c *Client) Configure(ctx context.Context, updates ...*gpb.Update) error {
 	return err
 }
 
+// Remove deletes configuration, in one transaction.
+func (c *Client) Remove(ctx context.Context, paths ...string) error {
+	r := &gpb.SetRequest{}
+	for _, p := range paths {
+		r.Delete = append(r.Delete, Path(p))
+	}
+	_, err := c.Set(ctx, r)
+	return err
+}
+
 // GetJSON reads one path into v, as encoding/json does.
 func (c *Client) GetJSON(ctx context.Context, kind gpb.GetRequest_DataType, path string, v any) error {
 	answer, err := c.Get(ctx, &gpb.GetRequest{Path: []*gpb.Path{Path(path)}, Type: kind, Encoding: gpb.Encoding_JSON_IETF})

@@ -118,3 +118,22 @@ func Bandwidth(port string, leaves map[string]any) *gpb.Update {
 	}
 	return Update("/interfaces/interface[name="+port+"]/bandwidth/config", leaves)
 }
+
+// Classifies has the UDP over IPv4 that comes in at a port be of a traffic
+// class, by a classifier of its own.
+func Classifies(port string, class int) []*gpb.Update {
+	name := "of-" + port
+	return []*gpb.Update{
+		Update("/qos/classifiers/classifier[name="+name+"]", map[string]any{
+			"name": name, "config": map[string]any{"name": name, "type": "IPV4"},
+			"terms": map[string]any{"term": []any{map[string]any{
+				"id": "1", "config": map[string]any{"id": "1"},
+				"conditions": map[string]any{"ipv4": map[string]any{"config": map[string]any{"protocol": 17}}},
+				"actions":    map[string]any{"config": map[string]any{"target-group": Queue(class)}},
+			}}},
+		}),
+		qosInterface(port, map[string]any{"input": map[string]any{"classifiers": map[string]any{"classifier": []any{
+			map[string]any{"type": "IPV4", "config": map[string]any{"type": "IPV4", "name": name}},
+		}}}}),
+	}
+}

@@ -53,19 +53,27 @@ func StartLoad(from, to *topology.Namespace, receiver netip.Addr, l Load) (*Send
 		return nil, fmt.Errorf("load to %s: %w", at, err)
 	}
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with it
-		s.done <- onCPU(l.CPU, func() error { return errors.Join(urgent(), s.run(l)) })
+		s.done <- urgently(func() error { return onCPU(l.CPU, func() error { return s.run(l) }) })
 	}()
 	return s, nil
 }
 
-// urgent puts the calling thread before others that want its CPU: a load that
-// waits for a CPU is none.
-func urgent() error {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -20); err != nil {
-		return fmt.Errorf("the thread's priority: %w", err)
+// urgently runs f on a thread that goes before others that want its CPU: a load
+// that waits for a CPU is none. The thread is kept, as topology.Namespace.Do's.
+func urgently(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const most, usual = -20, 0
+	set := func(nice int) error {
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
+			return fmt.Errorf("the thread's priority: %w", err)
+		}
+		return nil
 	}
-	return nil
+	if err := set(most); err != nil {
+		return err
+	}
+	return errors.Join(f(), set(usual))
 }
 
 func (s *Sender) open(from, to *topology.Namespace, at netip.AddrPort, l Load) (err error) {
@@ -169,12 +177,7 @@ func Probe(from *topology.Namespace, receiver netip.Addr, dscp uint8, cpu int, p
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(dscp)<<2); err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked, as a load's
-		done <- onCPU(cpu, func() error { return errors.Join(urgent(), probe(fd, period, long)) })
-	}()
-	return <-done
+	return urgently(func() error { return onCPU(cpu, func() error { return probe(fd, period, long) }) })
 }
 
 func probe(fd int, period, long time.Duration) error {
