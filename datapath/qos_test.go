@@ -257,8 +257,9 @@ func TestQoSIsRefused(t *testing.T) {
 // TestShares has an uplink at which two ports compete, by weight and by rate.
 func TestShares(t *testing.T) {
 	b := newBench(t)
+	wires := map[string]*lab.Wire{}
 	for _, p := range []string{"p1", "p2", "p3", "up"} {
-		b.host(p)
+		wires[p] = b.host(p)
 	}
 	port := func(name string, q *spec.QoS) *spec.Port { p := access(name, "default", 10); p.QoS = q; return p }
 	line := shaped(1e9)
@@ -276,6 +277,23 @@ func TestShares(t *testing.T) {
 	var invalid *spec.Invalid
 	if !errors.As(err, &invalid) || invalid.Port != "up" {
 		t.Errorf("more than the line: %v, want an error about the port where they compete", err)
+	}
+	// What each port sends waits in its own class.
+	b.carries("p1", "p2", "p3", "up")
+	for n, name := range []string{"p1", "p2", "p3"} {
+		for i := range uint32(2 + n) {
+			wires[name].Send(frame(broadcast, station(byte(n+1)), 0, i))
+			expect(t, wires["up"], frame(broadcast, station(byte(n+1)), 0, i))
+			wires[name].Send(frame(station(9), station(byte(n+1)), 0, i))
+			expect(t, wires["up"], frame(station(9), station(byte(n+1)), 0, i))
+		}
+	}
+	all, _, err := b.QoSCounters(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := all["up"].Output; q["p1"].Packets != 4 || q["p2"].Packets != 6 || q[""].Packets < 8 {
+		t.Errorf("counted %+v: want 4 of p1, 6 of p2 and those of p3 in the default class", q)
 	}
 	b.apply(ports(port("p1", nil)))
 	if guaranteed("p1") != 0 || guaranteed("p2") == 0 {

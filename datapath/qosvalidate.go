@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/signalbox/signalbox/datapath/netdev"
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -81,23 +83,42 @@ func (m *model) validateSharing() error {
 // lookAtQdiscs finds what is in the way of queues at the interfaces of a change.
 func (d *Datapath) lookAtQdiscs(c spec.Change) error {
 	clear(d.model.qos.foreign)
-	needed := false
-	for _, p := range c.Ports {
-		needed = needed || p != nil && p.QoS != nil && (p.QoS.Output != nil || p.QoS.Sharing != spec.ShareNone)
-	}
-	if !needed {
-		return nil
-	}
-	roots, err := d.conn.RootQdiscs()
-	if err != nil {
-		return err
-	}
-	for name := range c.Ports {
-		if dev := d.model.byName[name]; dev != nil && roots[dev.Index].Foreign() {
-			d.model.qos.foreign[dev.Index] = roots[dev.Index].ForeignAt(name)
+	var found []*device // whose root is not ours yet
+	for name, p := range c.Ports {
+		dev := d.model.byName[name]
+		if dev == nil || p == nil || p.QoS == nil || p.QoS.Output == nil && p.QoS.Sharing == spec.ShareNone {
+			continue
+		}
+		if _, ours := d.tables.schedulers.Get(dev.Index); !ours {
+			found = append(found, dev)
 		}
 	}
-	return nil
+	if len(found) == 0 {
+		return nil
+	}
+	roots, err := d.rootQdiscs(found)
+	for _, dev := range found {
+		if root := roots[dev.Index]; root.Foreign() {
+			d.model.qos.foreign[dev.Index] = root.ForeignAt(dev.Name)
+		}
+	}
+	return err
+}
+
+// rootQdiscs reads those of some interfaces, of many in one dump.
+func (d *Datapath) rootQdiscs(some []*device) (map[uint32]netdev.Qdisc, error) {
+	if len(some) >= dumpFrom {
+		return d.conn.RootQdiscs()
+	}
+	roots := make(map[uint32]netdev.Qdisc, len(some))
+	for _, dev := range some {
+		kind, handle, err := d.conn.RootQdisc(dev.Index)
+		if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.ENOENT) {
+			return nil, err
+		}
+		roots[dev.Index] = netdev.Qdisc{Kind: kind, Handle: handle}
+	}
+	return roots, nil
 }
 
 // lookAtDetours finds the detours that somebody took away, or took down: they are

@@ -142,6 +142,9 @@ func (t Ports) qos(q PortQoS) bpf.SwitchPortQos {
 	if flags := t.o.classifiers.values[q.Classifier].Flags; bpf.SwitchClassifierFlags(flags)&byMark != 0 {
 		word.Flags = uint8(bpf.SwitchQosFlagsQOS_BY_MARK)
 	}
+	if q.Classifier == 0 && (q.Queue != 0 || q.Policers != 0) {
+		word.Flags = uint8(bpf.SwitchQosFlagsQOS_RESOLVED)
+	}
 	return word
 }
 
