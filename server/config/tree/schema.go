@@ -6,6 +6,7 @@ import (
 
 	"github.com/openconfig/goyang/pkg/yang"
 	"github.com/openconfig/ygot/util"
+	"github.com/openconfig/ygot/ygot"
 	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
 	"github.com/signalbox/signalbox/telemetry/schema"
@@ -27,6 +28,8 @@ type field struct {
 	// keyFields are the fields of keyType, in the order of the model, where it
 	// is a struct.
 	keyFields []int
+	// keyNames are the names of the key where it is an enumeration.
+	keyNames *enumCodec
 	// leaf codes the value of a leaf or leaf-list.
 	leaf codec
 	// entry is what ygot knows of a leaf, or of the leaf that it refers to:
@@ -83,6 +86,10 @@ func (s *Schema) bind(n *ocpath.Node, holder reflect.Type, index int) error {
 		f.structType = t.Elem()
 	case ocpath.List:
 		f.mapType, f.keyType, f.structType = t, t.Key(), t.Elem().Elem()
+		if f.keyType.Implements(reflect.TypeFor[ygot.GoEnum]()) {
+			names := newEnumCodec(f.keyType)
+			f.keyNames = &names
+		}
 		if f.keyType.Kind() == reflect.Struct {
 			if err := f.bindKeyStruct(n); err != nil {
 				return err
@@ -232,7 +239,12 @@ func (s *Schema) mapKey(list *ocpath.Node, keys []string) (reflect.Value, error)
 		if f.keyFields != nil {
 			part = k.Field(f.keyFields[i])
 		}
-		if err := setScalar(part, v); err != nil {
+		if f.keyNames != nil {
+			err = f.keyNames.set(part, v)
+		} else {
+			err = setScalar(part, v)
+		}
+		if err != nil {
 			return reflect.Value{}, fmt.Errorf("key %s: %w", ocpath.Get(leaf).Name, err)
 		}
 	}
@@ -246,6 +258,10 @@ func (s *Schema) keyText(dst []string, list *ocpath.Node, k reflect.Value) []str
 		part := k
 		if f.keyFields != nil {
 			part = k.Field(f.keyFields[i])
+		}
+		if f.keyNames != nil {
+			dst = append(dst, f.keyNames.get(part).String())
+			continue
 		}
 		dst = append(dst, getScalar(part).String())
 	}
