@@ -90,6 +90,7 @@ func TestG21_EachConstraintOfTheModels(t *testing.T) {
 		"leafref " + instance + "/fdb/mac-table/entries/entry/config/vlan": {
 			l2, port("p1"), "update " + member, "update " + entry + ` {"interface":{"interface-ref":{"config":{"interface":"p1"}}}}`},
 	}
+	maps.Copy(broken, brokenQoS())
 	// What cannot be broken, and why.
 	always := map[string]string{
 		"when " + iface + "/ethernet":                                        "each type of interface that is served has one",

@@ -202,6 +202,8 @@ func (s *scheduler) decodeInput(d *oc.Device, id string, entry *inputEntry) (spe
 	case oc.OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_IN_PROFILE,
 		oc.OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_OUT_PROFILE:
 		return input, &Error{Kind: Unimplemented, Path: s.at(inputTypeLeaf, id).String(), Reason: "schedulers are not stacked: want QUEUE"}
+	case oc.OpenconfigQos_Qos_SchedulerPolicies_SchedulerPolicy_Schedulers_Scheduler_Inputs_Input_Config_InputType_UNSET:
+		return input, invalid(s.at(inputTypeLeaf, id), "is missing: want QUEUE")
 	}
 	switch {
 	case input.Queue == "":

@@ -290,8 +290,9 @@ func coerce(n *ocpath.Node, raw Value, from source) (Value, error) {
 	if n.Type != ocpath.Union {
 		return coerceTo(n, n.Type, raw, from)
 	}
+	members := membersOf(n)
 	if from != fromText {
-		for _, t := range n.Union {
+		for _, t := range members {
 			if !native(t, raw.kind) {
 				continue
 			}
@@ -300,12 +301,22 @@ func coerce(n *ocpath.Node, raw Value, from source) (Value, error) {
 			}
 		}
 	}
-	for _, t := range n.Union {
+	for _, t := range members {
 		if v, err := coerceTo(n, t, raw, from); err == nil {
 			return v, nil
 		}
 	}
 	return Value{}, fmt.Errorf("no member of the union takes %q", raw.String())
+}
+
+// membersOf are the members of a union in the order in which they are asked. A
+// string beside names stands last: such strings have patterns, which are not known
+// here, and which neither a name nor a number fits.
+func membersOf(n *ocpath.Node) []ocpath.Type {
+	if len(n.Values) == 0 || len(n.Union) == 0 || n.Union[0] != ocpath.String {
+		return n.Union
+	}
+	return append(slices.Clone(n.Union[1:]), ocpath.String)
 }
 
 // native reports whether a value of a kind is of the type without conversion.

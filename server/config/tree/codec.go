@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -152,24 +153,50 @@ func (c enumCodec) set(f reflect.Value, v schema.Value) error {
 	return nil
 }
 
-// unionCodec is for unions of strings, booleans and integers.
+// unionCodec is for unions of strings, booleans, integers, and names of
+// enumerations and identities.
 type unionCodec struct {
 	members []ocpath.Type
+	names   []namedMember
+}
+
+// namedMember is an enumeration or an identity in a union.
+type namedMember struct {
+	of reflect.Type
+	enumCodec
 }
 
 func newUnionCodec(n *ocpath.Node) (codec, error) {
+	c := unionCodec{members: n.Union}
+	named := false
 	for _, t := range n.Union {
 		switch t {
-		case ocpath.Enum, ocpath.Identity, ocpath.Binary, ocpath.Empty, ocpath.Decimal64:
+		case ocpath.Enum, ocpath.Identity:
+			named = true
+		case ocpath.Binary, ocpath.Empty, ocpath.Decimal64:
 			return nil, fmt.Errorf("a union with a member of type %d is not known", t)
 		}
 	}
-	return unionCodec{n.Union}, nil
+	if !named {
+		return c, nil
+	}
+	for _, t := range oc.ΛEnumTypes[ocpath.Path(n.ID)] {
+		c.names = append(c.names, namedMember{t, newEnumCodec(t)})
+	}
+	if len(c.names) == 0 {
+		return nil, errors.New("a union with a name of an unknown type")
+	}
+	return c, nil
 }
 
-func (unionCodec) get(f reflect.Value) schema.Value {
+func (c unionCodec) get(f reflect.Value) schema.Value {
 	if f.IsNil() {
 		return schema.Value{}
+	}
+	for _, member := range c.names {
+		if f.Elem().Type() == member.of {
+			return member.get(f.Elem())
+		}
 	}
 	return getScalar(f.Elem())
 }
@@ -178,6 +205,14 @@ func (c unionCodec) set(f reflect.Value, v schema.Value) error {
 	if !v.Valid() {
 		f.SetZero()
 		return nil
+	}
+	for _, member := range c.names {
+		if number, ok := member.numbers[v.Str()]; ok && v.Kind() == schema.Enum {
+			set := reflect.New(member.of).Elem()
+			set.SetInt(number)
+			f.Set(set)
+			return nil
+		}
 	}
 	for _, t := range c.members {
 		if member, ok := unionMember(t, v); ok {

@@ -125,8 +125,12 @@ func sample(n *ocpath.Node) string {
 	switch {
 	case len(n.Values) > 0:
 		return n.Values[0].Name
-	case n.Name == "mac-address", n.Name == "system-id-mac":
+	case n.Name == "mac-address", strings.Contains(n.Name, "-mac"):
 		return "02:00:00:00:00:01"
+	case ocpath.Get(ocpath.Get(n.Parent).Parent).Name == "ipv4" && strings.HasSuffix(n.Name, "-address"):
+		return "192.0.2.0/24"
+	case ocpath.Get(ocpath.Get(n.Parent).Parent).Name == "ipv6" && strings.HasSuffix(n.Name, "-address"):
+		return "2001:db8::/32"
 	case n.Name == "address", n.Name == "source-address", n.Name == "agent-id-ipv4":
 		return "192.0.2.1"
 	case n.Name == "agent-id-ipv6":
