@@ -1455,6 +1455,43 @@ const (
 	OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum_ANY E_OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum = 1
 )
 
+// E_OpenconfigVlanTypes_TPID_TYPES is a derived int64 type which is used to represent
+// the enumerated node OpenconfigVlanTypes_TPID_TYPES. An additional value named
+// OpenconfigVlanTypes_TPID_TYPES_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenconfigVlanTypes_TPID_TYPES int64
+
+// IsYANGGoEnum ensures that OpenconfigVlanTypes_TPID_TYPES implements the yang.GoEnum
+// interface. This ensures that OpenconfigVlanTypes_TPID_TYPES can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenconfigVlanTypes_TPID_TYPES) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenconfigVlanTypes_TPID_TYPES.
+func (E_OpenconfigVlanTypes_TPID_TYPES) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenconfigVlanTypes_TPID_TYPES.
+func (e E_OpenconfigVlanTypes_TPID_TYPES) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenconfigVlanTypes_TPID_TYPES")
+}
+
+const (
+	// OpenconfigVlanTypes_TPID_TYPES_UNSET corresponds to the value UNSET of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_UNSET E_OpenconfigVlanTypes_TPID_TYPES = 0
+	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X8100 corresponds to the value TPID_0X8100 of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_TPID_0X8100 E_OpenconfigVlanTypes_TPID_TYPES = 1
+	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8 corresponds to the value TPID_0X88A8 of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8 E_OpenconfigVlanTypes_TPID_TYPES = 2
+	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X9100 corresponds to the value TPID_0X9100 of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_TPID_0X9100 E_OpenconfigVlanTypes_TPID_TYPES = 3
+	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X9200 corresponds to the value TPID_0X9200 of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_TPID_0X9200 E_OpenconfigVlanTypes_TPID_TYPES = 4
+	// OpenconfigVlanTypes_TPID_TYPES_TPID_ANY corresponds to the value TPID_ANY of OpenconfigVlanTypes_TPID_TYPES
+	OpenconfigVlanTypes_TPID_TYPES_TPID_ANY E_OpenconfigVlanTypes_TPID_TYPES = 5
+)
+
 // E_OpenconfigVlanTypes_VlanModeType is a derived int64 type which is used to represent
 // the enumerated node OpenconfigVlanTypes_VlanModeType. An additional value named
 // OpenconfigVlanTypes_VlanModeType_UNSET is added to the enumeration which is used as
@@ -1484,6 +1521,200 @@ const (
 	OpenconfigVlanTypes_VlanModeType_ACCESS E_OpenconfigVlanTypes_VlanModeType = 1
 	// OpenconfigVlanTypes_VlanModeType_TRUNK corresponds to the value TRUNK of OpenconfigVlanTypes_VlanModeType
 	OpenconfigVlanTypes_VlanModeType_TRUNK E_OpenconfigVlanTypes_VlanModeType = 2
+)
+
+// E_SignalboxSriov_Capability is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Capability. An additional value named
+// SignalboxSriov_Capability_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Capability int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Capability implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Capability can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Capability) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Capability.
+func (E_SignalboxSriov_Capability) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Capability.
+func (e E_SignalboxSriov_Capability) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Capability")
+}
+
+const (
+	// SignalboxSriov_Capability_UNSET corresponds to the value UNSET of SignalboxSriov_Capability
+	SignalboxSriov_Capability_UNSET E_SignalboxSriov_Capability = 0
+	// SignalboxSriov_Capability_VF_SPOOF_CHECK corresponds to the value VF_SPOOF_CHECK of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_SPOOF_CHECK E_SignalboxSriov_Capability = 1
+	// SignalboxSriov_Capability_VF_TRUST corresponds to the value VF_TRUST of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_TRUST E_SignalboxSriov_Capability = 2
+	// SignalboxSriov_Capability_VF_LINK_STATE corresponds to the value VF_LINK_STATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_LINK_STATE E_SignalboxSriov_Capability = 3
+	// SignalboxSriov_Capability_VF_MAX_TX_RATE corresponds to the value VF_MAX_TX_RATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_MAX_TX_RATE E_SignalboxSriov_Capability = 4
+	// SignalboxSriov_Capability_VF_MIN_TX_RATE corresponds to the value VF_MIN_TX_RATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_MIN_TX_RATE E_SignalboxSriov_Capability = 5
+	// SignalboxSriov_Capability_VF_QINQ corresponds to the value VF_QINQ of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_QINQ E_SignalboxSriov_Capability = 6
+)
+
+// E_SignalboxSriov_Drift is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Drift. An additional value named
+// SignalboxSriov_Drift_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Drift int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Drift implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Drift can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Drift) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Drift.
+func (E_SignalboxSriov_Drift) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Drift.
+func (e E_SignalboxSriov_Drift) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Drift")
+}
+
+const (
+	// SignalboxSriov_Drift_UNSET corresponds to the value UNSET of SignalboxSriov_Drift
+	SignalboxSriov_Drift_UNSET E_SignalboxSriov_Drift = 0
+	// SignalboxSriov_Drift_SHOW corresponds to the value SHOW of SignalboxSriov_Drift
+	SignalboxSriov_Drift_SHOW E_SignalboxSriov_Drift = 1
+	// SignalboxSriov_Drift_REPAIR corresponds to the value REPAIR of SignalboxSriov_Drift
+	SignalboxSriov_Drift_REPAIR E_SignalboxSriov_Drift = 2
+)
+
+// E_SignalboxSriov_LinkState is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_LinkState. An additional value named
+// SignalboxSriov_LinkState_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_LinkState int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_LinkState implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_LinkState can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_LinkState) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_LinkState.
+func (E_SignalboxSriov_LinkState) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_LinkState.
+func (e E_SignalboxSriov_LinkState) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_LinkState")
+}
+
+const (
+	// SignalboxSriov_LinkState_UNSET corresponds to the value UNSET of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_UNSET E_SignalboxSriov_LinkState = 0
+	// SignalboxSriov_LinkState_AUTO corresponds to the value AUTO of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_AUTO E_SignalboxSriov_LinkState = 1
+	// SignalboxSriov_LinkState_ENABLE corresponds to the value ENABLE of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_ENABLE E_SignalboxSriov_LinkState = 2
+	// SignalboxSriov_LinkState_DISABLE corresponds to the value DISABLE of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_DISABLE E_SignalboxSriov_LinkState = 3
+)
+
+// E_SignalboxSriov_PendingAction is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_PendingAction. An additional value named
+// SignalboxSriov_PendingAction_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_PendingAction int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_PendingAction implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_PendingAction can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_PendingAction) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_PendingAction.
+func (E_SignalboxSriov_PendingAction) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_PendingAction.
+func (e E_SignalboxSriov_PendingAction) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_PendingAction")
+}
+
+const (
+	// SignalboxSriov_PendingAction_UNSET corresponds to the value UNSET of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_UNSET E_SignalboxSriov_PendingAction = 0
+	// SignalboxSriov_PendingAction_NONE corresponds to the value NONE of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_NONE E_SignalboxSriov_PendingAction = 1
+	// SignalboxSriov_PendingAction_WAIT_FOR_INTERFACE corresponds to the value WAIT_FOR_INTERFACE of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_WAIT_FOR_INTERFACE E_SignalboxSriov_PendingAction = 2
+	// SignalboxSriov_PendingAction_RETRY corresponds to the value RETRY of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_RETRY E_SignalboxSriov_PendingAction = 3
+	// SignalboxSriov_PendingAction_SET corresponds to the value SET of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_SET E_SignalboxSriov_PendingAction = 4
+	// SignalboxSriov_PendingAction_REBIND corresponds to the value REBIND of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_REBIND E_SignalboxSriov_PendingAction = 5
+)
+
+// E_SignalboxSriov_Shrink is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Shrink. An additional value named
+// SignalboxSriov_Shrink_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Shrink int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Shrink implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Shrink can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Shrink) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Shrink.
+func (E_SignalboxSriov_Shrink) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Shrink.
+func (e E_SignalboxSriov_Shrink) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Shrink")
+}
+
+const (
+	// SignalboxSriov_Shrink_UNSET corresponds to the value UNSET of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_UNSET E_SignalboxSriov_Shrink = 0
+	// SignalboxSriov_Shrink_REJECT_IF_IN_USE corresponds to the value REJECT_IF_IN_USE of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_REJECT_IF_IN_USE E_SignalboxSriov_Shrink = 1
+	// SignalboxSriov_Shrink_FORCE corresponds to the value FORCE of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_FORCE E_SignalboxSriov_Shrink = 2
+)
+
+// E_SignalboxSriov_Use is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Use. An additional value named
+// SignalboxSriov_Use_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Use int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Use implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Use can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Use) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Use.
+func (E_SignalboxSriov_Use) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Use.
+func (e E_SignalboxSriov_Use) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Use")
+}
+
+const (
+	// SignalboxSriov_Use_UNSET corresponds to the value UNSET of SignalboxSriov_Use
+	SignalboxSriov_Use_UNSET E_SignalboxSriov_Use = 0
+	// SignalboxSriov_Use_NONE corresponds to the value NONE of SignalboxSriov_Use
+	SignalboxSriov_Use_NONE E_SignalboxSriov_Use = 1
+	// SignalboxSriov_Use_HOST corresponds to the value HOST of SignalboxSriov_Use
+	SignalboxSriov_Use_HOST E_SignalboxSriov_Use = 2
+	// SignalboxSriov_Use_ELSEWHERE corresponds to the value ELSEWHERE of SignalboxSriov_Use
+	SignalboxSriov_Use_ELSEWHERE E_SignalboxSriov_Use = 3
+	// SignalboxSriov_Use_PASSTHROUGH corresponds to the value PASSTHROUGH of SignalboxSriov_Use
+	SignalboxSriov_Use_PASSTHROUGH E_SignalboxSriov_Use = 4
 )
 
 // E_SignalboxSwitchPort_DropDirection is a derived int64 type which is used to represent
@@ -2523,9 +2754,50 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 	"E_OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum": {
 		1: {Name: "ANY"},
 	},
+	"E_OpenconfigVlanTypes_TPID_TYPES": {
+		1: {Name: "TPID_0X8100", DefiningModule: "openconfig-vlan-types"},
+		2: {Name: "TPID_0X88A8", DefiningModule: "openconfig-vlan-types"},
+		3: {Name: "TPID_0X9100", DefiningModule: "openconfig-vlan-types"},
+		4: {Name: "TPID_0X9200", DefiningModule: "openconfig-vlan-types"},
+		5: {Name: "TPID_ANY", DefiningModule: "openconfig-vlan-types"},
+	},
 	"E_OpenconfigVlanTypes_VlanModeType": {
 		1: {Name: "ACCESS"},
 		2: {Name: "TRUNK"},
+	},
+	"E_SignalboxSriov_Capability": {
+		1: {Name: "VF_SPOOF_CHECK"},
+		2: {Name: "VF_TRUST"},
+		3: {Name: "VF_LINK_STATE"},
+		4: {Name: "VF_MAX_TX_RATE"},
+		5: {Name: "VF_MIN_TX_RATE"},
+		6: {Name: "VF_QINQ"},
+	},
+	"E_SignalboxSriov_Drift": {
+		1: {Name: "SHOW"},
+		2: {Name: "REPAIR"},
+	},
+	"E_SignalboxSriov_LinkState": {
+		1: {Name: "AUTO"},
+		2: {Name: "ENABLE"},
+		3: {Name: "DISABLE"},
+	},
+	"E_SignalboxSriov_PendingAction": {
+		1: {Name: "NONE"},
+		2: {Name: "WAIT_FOR_INTERFACE"},
+		3: {Name: "RETRY"},
+		4: {Name: "SET"},
+		5: {Name: "REBIND"},
+	},
+	"E_SignalboxSriov_Shrink": {
+		1: {Name: "REJECT_IF_IN_USE"},
+		2: {Name: "FORCE"},
+	},
+	"E_SignalboxSriov_Use": {
+		1: {Name: "NONE"},
+		2: {Name: "HOST"},
+		3: {Name: "ELSEWHERE"},
+		4: {Name: "PASSTHROUGH"},
 	},
 	"E_SignalboxSwitchPort_DropDirection": {
 		1: {Name: "INGRESS"},
@@ -2708,6 +2980,39 @@ func initΛEnumTypes() {
 		},
 		"/interfaces/interface/ethernet/switched-vlan/state/interface-mode": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigVlanTypes_VlanModeType)(0)),
+		},
+		"/interfaces/interface/sriov/config/on-drift": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),
+		},
+		"/interfaces/interface/sriov/config/on-shrink": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Shrink)(0)),
+		},
+		"/interfaces/interface/sriov/state/capability": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Capability)(0)),
+		},
+		"/interfaces/interface/sriov/state/on-drift": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),
+		},
+		"/interfaces/interface/sriov/state/on-shrink": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Shrink)(0)),
+		},
+		"/interfaces/interface/sriov/state/pending-action": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_PendingAction)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/config/link-state": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/config/vlan-tpid": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigVlanTypes_TPID_TYPES)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/link-state": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/used-by": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Use)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/vlan-tpid": []reflect.Type{
+			reflect.TypeOf((E_OpenconfigVlanTypes_TPID_TYPES)(0)),
 		},
 		"/interfaces/interface/state/admin-status": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigInterfaces_Interfaces_Interface_State_AdminStatus)(0)),

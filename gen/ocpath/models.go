@@ -24,6 +24,7 @@ var models = [...]Model{
 	{Name: "signalbox-configuration", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-deviations", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-dial-out", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-sriov", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch-port", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-teaming", Organization: "Signalbox project", Version: "0.1.0"},
