@@ -74,6 +74,8 @@ type Port struct {
 	// LLDP is set where the interface is set up for it; nil for an aggregate,
 	// whose members speak it.
 	LLDP *LLDP
+	// SRIOV is set where virtual functions are configured; nil for an aggregate.
+	SRIOV *SRIOV
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -100,6 +100,9 @@ type Interface struct {
 	Member    *MemberState
 	// LLDP is set for an interface that is set up for it.
 	LLDP *LLDPState
+	// SRIOV is set for an interface that can have virtual functions, or is
+	// configured to. Where anything of it changes, it is another one.
+	SRIOV *SRIOVState
 }
 
 // PortState is a switch port as the datapath's own maps have it.
