@@ -34,8 +34,9 @@ type model struct {
 	silent     map[uint32]bool       // members without a carrier at the last look, by ifindex
 	lacp       map[string]negotiated // by aggregate
 	lldp       map[string]*spec.LLDPState
-	system     spec.MAC                // of this element, for LACP and LLDP
-	found      map[uint16]fastpath.LAG // what an earlier instance left, by number
+	sriov      map[string]*spec.SRIOVState // by interface, as its keeper told it
+	system     spec.MAC                    // of this element, for LACP and LLDP
+	found      map[uint16]fastpath.LAG     // what an earlier instance left, by number
 
 	portNumbers   *numbers[string] // of switch ports, and of members (memberKey)
 	lagNumbers    *numbers[string]
@@ -124,7 +125,7 @@ func newModel() *model {
 		original: make(map[uint32]*original),
 		removed:  make(map[string]*port), waiting: make(map[string]*port),
 		aggregates: make(map[string]*aggregate), disbanded: make(map[string]*aggregate),
-		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState),
+		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState), sriov: make(map[string]*spec.SRIOVState),
 		portNumbers:   newNumbers[string](spec.MaxPorts),
 		lagNumbers:    newNumbers[string](spec.MaxAggregates),
 		switchNumbers: newNumbers[string](spec.MaxSwitches),

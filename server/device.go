@@ -37,6 +37,8 @@ type Observed interface {
 	// LLDP tells what changes all the time of it, by interface, and the counts of
 	// all interfaces.
 	LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters)
+	// VFCounters tells what virtual functions received and sent, by interface.
+	VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters, time.Time, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

@@ -186,6 +186,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewLLDPCounters(device),
 		openconfig.NewLLDPTotals(device),
 		openconfig.NewLLDPAges(device),
+		openconfig.NewVFCounters(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

@@ -57,6 +57,9 @@ func (*idle) Counters(context.Context) ([]spec.InterfaceCounters, time.Time, err
 	return nil, time.Now(), nil
 }
 func (*idle) FDB(context.Context, func(spec.FDBEntry) bool) error { return nil }
+func (*idle) VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters, time.Time, error) {
+	return nil, time.Now(), nil
+}
 func (*idle) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
 	return nil, spec.LLDPCounters{}
 }

@@ -57,6 +57,8 @@ func objectPath(e *spec.Invalid) string {
 		path = at(ocpath.NetworkInstancesNetworkInstanceVlansVlan, e.Switch, vlan)
 	case e.Switch != "":
 		path = at(ocpath.NetworkInstancesNetworkInstance, e.Switch)
+	case e.VF != nil:
+		path = sriovPath(e.Port, e.VF)
 	case e.Port != "":
 		path = at(ocpath.InterfacesInterface, e.Port)
 	default:

@@ -39,6 +39,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	errs = append(errs, err)
 	port.LLDP, err = c.decodeLLDP(name, isAggregate(entry))
 	errs = append(errs, err)
+	port.SRIOV, err = decodeSRIOV(name, entry)
+	errs = append(errs, err)
 	port.Switched, err = decodeSwitchedVLAN(name, c.index.switchOf(name), entry)
 	errs = append(errs, err, decodeAllowTeaming(port.Switched, name, entry), c.checkStations(name, port.Switched))
 	if err := errors.Join(errs...); err != nil {

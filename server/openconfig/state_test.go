@@ -331,6 +331,8 @@ func allRows(t *testing.T) []*Row {
 	team.Port.Mode = spec.Access
 	components = append(components, SFlowState(fullSFlow())...)
 	components = append(components, LLDPInterface(fullLLDP())...)
+	components = append(components, VirtualFunctions(fullSRIOV())...)
+	components = append(components, InterfaceState(fullSRIOV()))
 	components = append(components, LLDPSystem(&spec.LLDP{Suppressed: spec.LLDPSystemName}, ownLLDP()))
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
@@ -360,7 +362,7 @@ type source interface {
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
-	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), rates, NewFDB(device), NewFDBCounts(device),
+	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewVFCounters(nil), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
 		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{}), NewSFlowSent(nil), NewSFlowSampled(nil)}
 }

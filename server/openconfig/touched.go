@@ -42,7 +42,7 @@ func NewTouched() Touched {
 // /sampling/sflow/config touch anything.
 func (t Touched) Add(path schema.Path) {
 	switch list := schema.NearestList(path.Node); list {
-	case ocpath.InterfacesInterface:
+	case ocpath.InterfacesInterface, ocpath.InterfacesInterfaceSriovVfsVf:
 		t.Interfaces[path.Keys[0]] = struct{}{}
 	case ocpath.NetworkInstancesNetworkInstance:
 		t.instance(path.Keys[0])
