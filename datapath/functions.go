@@ -121,10 +121,11 @@ func (d *Datapath) applyWithFunctions(ctx context.Context, c spec.Change) error 
 		return err
 	}
 	if err = t.Commit(); err != nil {
-		return errors.Join(err, d.do(context.Background(), func() error {
+		back := d.do(context.Background(), func() error {
 			_, err := d.apply(back)
 			return err
-		}))
+		})
+		return errors.Join(err, back, t.TakeBack())
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ const (
 	// patience is how long a device may take for a step, its carrier included.
 	patience = 20 * time.Second
 	// lookAgain is between two looks at a condition that is waited for.
-	lookAgain = 5 * time.Millisecond
+	lookAgain = 20 * time.Millisecond
 )
 
 // Options are what New needs to know.
@@ -59,10 +59,11 @@ type Keeper struct {
 	kept      map[string]map[uint16]spec.VF
 	autoprobe *reconcile.Shadow[string, bool]
 	number    *reconcile.Shadow[string, uint16]
-	vf        *reconcile.Shadow[vfKey, spec.VF]
-	faults    map[string]error // by interface
-	retry     time.Time        // when to try again; zero: nothing failed
-	due       found            // what is to be set again
+	mac       *reconcile.Shadow[vfKey, spec.VF]
+	settings  *reconcile.Shadow[vfKey, spec.VF] // all but the address
+	faults    map[string]error                  // by interface
+	retry     time.Time                         // when to try again; zero: nothing failed
+	due       found                             // what is to be set again
 
 	seen   sync.Mutex                  // guards what follows, for a moment each
 	names  map[string]struct{}         // of interfaces with a device
@@ -92,7 +93,8 @@ func newKeeper(kernel kernel, o Options) *Keeper {
 	}
 	k.autoprobe = reconcile.NewShadow[string, bool]("drivers-autoprobe", autoprobes{k})
 	k.number = reconcile.NewShadow[string, uint16]("num-vfs", numbers{k})
-	k.vf = reconcile.NewShadow[vfKey, spec.VF]("vf", vfs{k})
+	k.mac = reconcile.NewShadow[vfKey, spec.VF]("mac-address", vfs{k, spec.VFMAC})
+	k.settings = reconcile.NewShadow[vfKey, spec.VF]("vf", vfs{k, settings})
 	return k
 }
 
@@ -324,7 +326,7 @@ func (k *Keeper) bornAgain(name string, f, was *Function) bool {
 	for id := range f.VFs {
 		if old := was.vf(uint16(id)); old == nil || old.Born != f.VFs[id].Born {
 			again = true
-			k.vf.Forget(vfKey{name, uint16(id)})
+			k.forgetVF(vfKey{name, uint16(id)})
 		}
 	}
 	return again
@@ -345,12 +347,11 @@ func (k *Keeper) drifted(name string, f *Function) bool {
 	for id, v := range k.want[name].VFs {
 		have := f.vf(id)
 		if have == nil {
-			k.vf.Forget(vfKey{name, id})
+			k.forgetVF(vfKey{name, id})
 			drift = true
 			continue
 		}
-		believed, _ := k.vf.Get(vfKey{name, id})
-		k.vf.Observe(vfKey{name, id}, have.Set.Only(believed.Has))
+		k.observeVF(vfKey{name, id}, have.Set)
 		drift = drift || have.Set.Only(v.Has) != v.Only(spec.VFAll)
 	}
 	return drift
@@ -361,7 +362,21 @@ func (k *Keeper) forget(name string) {
 	k.autoprobe.Forget(name)
 	k.number.Forget(name)
 	for _, key := range k.vfKeys(name) {
-		k.vf.Forget(key)
+		k.forgetVF(key)
+	}
+}
+
+// forgetVF drops what is known of a virtual function.
+func (k *Keeper) forgetVF(key vfKey) {
+	k.mac.Forget(key)
+	k.settings.Forget(key)
+}
+
+// observeVF takes over how a virtual function is set, of what is ours.
+func (k *Keeper) observeVF(key vfKey, have spec.VF) {
+	for _, t := range []*reconcile.Shadow[vfKey, spec.VF]{k.mac, k.settings} {
+		believed, _ := t.Get(key)
+		t.Observe(key, have.Only(believed.Has))
 	}
 }
 
@@ -373,9 +388,11 @@ func (k *Keeper) vfKeys(name string) []vfKey {
 			ids[id] = struct{}{}
 		}
 	}
-	for key := range k.vf.Each {
-		if key.Name == name {
-			ids[key.ID] = struct{}{}
+	for _, t := range []*reconcile.Shadow[vfKey, spec.VF]{k.mac, k.settings} {
+		for key := range t.Each {
+			if key.Name == name {
+				ids[key.ID] = struct{}{}
+			}
 		}
 	}
 	var keys []vfKey
@@ -401,13 +418,16 @@ func (k *Keeper) wantNumber(name string) (uint16, bool) {
 	return *s.Number, true
 }
 
-func (k *Keeper) wantVF(key vfKey) (spec.VF, bool) {
-	s := k.want[key.Name]
-	if s == nil {
-		return spec.VF{}, false
+// wantVF is what is wanted of some attributes of a virtual function.
+func (k *Keeper) wantVF(of spec.VFAttributes) func(vfKey) (spec.VF, bool) {
+	return func(key vfKey) (spec.VF, bool) {
+		s := k.want[key.Name]
+		if s == nil {
+			return spec.VF{}, false
+		}
+		v := s.VFs[key.ID].Only(of)
+		return v, v.Has != 0
 	}
-	v := s.VFs[key.ID]
-	return v.Only(spec.VFAll), v.Has != 0
 }
 
 // sync brings the tables of interfaces to what is wanted: what comes and changes
@@ -423,14 +443,21 @@ func (k *Keeper) sync(names []string, undo *reconcile.Undo) error {
 	)
 }
 
-// syncVFs brings the settings alone to what is wanted.
+// syncVFs brings the virtual functions alone to what is wanted: all addresses
+// before all else, so that drivers are bound again while a device's carrier comes
+// back, without which it takes no rate.
 func (k *Keeper) syncVFs(names []string, undo *reconcile.Undo) error {
 	var keys []vfKey
 	for _, name := range names {
 		k.anew(name)
 		keys = append(keys, k.vfKeys(name)...)
 	}
-	return k.vf.Sync(keys, k.wantVF, undo)
+	mac, others := k.wantVF(spec.VFMAC), k.wantVF(settings)
+	return inOrder(undo,
+		func() error { return k.mac.Put(keys, mac, undo) },
+		func() error { return k.settings.Sync(keys, others, undo) },
+		func() error { return k.mac.Delete(keys, mac, undo) },
+	)
 }
 
 // inOrder takes steps; with an undo the first error ends it.
@@ -454,11 +481,10 @@ func (k *Keeper) anew(name string) {
 		return
 	}
 	for _, key := range k.vfKeys(name) {
-		believed, _ := k.vf.Get(key)
 		if have := k.functions[name].vf(key.ID); have != nil {
-			k.vf.Observe(key, have.Set.Only(believed.Has))
+			k.observeVF(key, have.Set)
 		} else {
-			k.vf.Forget(key)
+			k.forgetVF(key)
 		}
 	}
 }

@@ -49,7 +49,10 @@ func (b *bed) try(c map[string]*spec.SRIOV) error {
 	if err != nil {
 		return err
 	}
-	return t.Commit()
+	if err := t.Commit(); err != nil {
+		return errors.Join(err, t.TakeBack())
+	}
+	return nil
 }
 
 func (b *bed) apply(c map[string]*spec.SRIOV) {
@@ -111,8 +114,8 @@ func TestAllInOneChange(t *testing.T) {
 	}
 }
 
-// TestOrder wants trust to be taken before an address is set and given after the
-// driver was bound again.
+// TestOrder wants trust to be taken before an address is set and given back after
+// the driver was bound again.
 func TestOrder(t *testing.T) {
 	b := newBed(t, "pf")
 	b.apply(some(1, map[uint16]spec.VF{0: whole(1)}))
@@ -120,8 +123,8 @@ func TestOrder(t *testing.T) {
 	v := whole(2)
 	b.apply(some(1, map[uint16]spec.VF{0: v}))
 	want := []string{
-		"pf vf 0 trust false", "pf vf 0 mac-address 02:00:00:00:00:02", "pf vf 0 rebind",
-		"pf vf 0 vlan-id 12 (priority 3, type 0x8100)", "pf vf 0 max-tx-rate 300 Mbit/s", "pf vf 0 trust true",
+		"pf vf 0 trust false", "pf vf 0 mac-address 02:00:00:00:00:02", "pf vf 0 rebind", "pf vf 0 trust true",
+		"pf vf 0 vlan-id 12 (priority 3, type 0x8100)", "pf vf 0 max-tx-rate 300 Mbit/s",
 	}
 	if diff := cmp.Diff(want, b.machine.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)

@@ -115,10 +115,10 @@ func (t numbers) Delete(name string) error {
 	return nil
 }
 
-// set makes n virtual functions. The kernel has no way from one number to
-// another but through none, and a driver forgets all settings on it: those that
-// were there get back theirs. The device's own carrier goes down meanwhile; it is
-// waited for, since drivers take no rate without it.
+// set makes n virtual functions. The kernel has no way from one number to another
+// but through none, and a driver forgets all settings on it: those that were there
+// get back theirs. The device's own carrier goes down meanwhile: who sets a rate,
+// or asks what a driver can, waits for it.
 func (t numbers) set(f *Function, n uint16) error {
 	if f.Number == n {
 		return nil
@@ -148,8 +148,9 @@ func (t numbers) set(f *Function, n uint16) error {
 	if n == 0 {
 		return nil
 	}
-	if f.carried {
-		if _, err := k.await(f.Name, func(now *Function) bool { return now.Carrier() }); err != nil {
+	if _, known := measured(f.Driver); !known && f.carried {
+		var err error
+		if f, err = k.await(f.Name, func(now *Function) bool { return now.Carrier() }); err != nil || f == nil {
 			return err
 		}
 	}

@@ -18,6 +18,9 @@ type Transaction struct {
 	touched []string
 	ended   bool
 	nothing bool // it has nothing to do with virtual functions
+
+	undo   reconcile.Undo       // what was done
+	before map[string]*Original // the originals as they were
 }
 
 // Concerned reports whether the change has anything to do with virtual functions.
@@ -88,34 +91,33 @@ func (k *Keeper) concerns(c map[string]*spec.SRIOV) bool {
 	return false
 }
 
-// Commit brings the devices to what is wanted, or takes back what it did and says
-// what failed. The first change of all is never taken back: what fails is tried
-// again.
+// Commit brings the devices to what is wanted, or says what failed; TakeBack must
+// follow then. The first change of all does not fail: what does is tried again.
 func (t *Transaction) Commit() error {
 	if t.ended {
 		return nil
 	}
 	k := t.k
-	defer func() { t.was = nil }() // End has nothing to take back
 	if !k.ready {
+		t.was = nil // it is never taken back
 		k.ready = true
 		return k.begin(t.touched)
 	}
-	before := copyOriginals(k.originals)
+	t.before = copyOriginals(k.originals)
 	for _, name := range t.touched {
 		k.noteOriginals(name)
 	}
 	err := k.keep()
-	var undo reconcile.Undo
 	if err == nil {
-		err = k.sync(t.touched, &undo)
+		err = k.sync(t.touched, &t.undo)
 	}
 	if err == nil {
 		err = k.keep()
 	}
 	if err != nil {
-		return errors.Join(err, t.takeBack(&undo, before))
+		return err
 	}
+	t.was, t.before = nil, nil // nothing to take back
 	for _, name := range t.touched {
 		delete(k.faults, name)
 	}
@@ -125,7 +127,7 @@ func (t *Transaction) Commit() error {
 
 // begin takes over what an earlier instance left, and makes the first change.
 func (k *Keeper) begin(names []string) error {
-	for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.vf.Load} {
+	for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.mac.Load, k.settings.Load} {
 		if err := load(); err != nil {
 			return err
 		}
@@ -135,13 +137,17 @@ func (k *Keeper) begin(names []string) error {
 	return nil
 }
 
-// takeBack makes everything as it was before the transaction.
-func (t *Transaction) takeBack(undo *reconcile.Undo, before map[string]*Original) error {
+// TakeBack makes everything as it was before a Commit that failed. Whatever else
+// was changed with it must be as it was: without a carrier drivers take no rate.
+func (t *Transaction) TakeBack() error {
+	if t.before == nil {
+		return nil
+	}
 	k := t.k
 	k.want = t.was
-	err := undo.Rollback()
+	err := t.undo.Rollback()
 	clear(k.kept)
-	k.originals = before
+	k.originals, t.before = t.before, nil
 	if err = errors.Join(err, k.keep(), k.look()); err != nil {
 		for _, name := range t.touched {
 			k.failed(time.Now(), name, err)
@@ -197,7 +203,7 @@ func (k *Keeper) Flush() error {
 		return err
 	}
 	if !k.ready {
-		for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.vf.Load} {
+		for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.mac.Load, k.settings.Load} {
 			if err := load(); err != nil {
 				return err
 			}

@@ -18,16 +18,22 @@ type vfKey struct {
 // String is the name for errors.
 func (k vfKey) String() string { return fmt.Sprintf("%s virtual function %d", k.Name, k.ID) }
 
-// vfs is the table of the settings of virtual functions that are ours.
-type vfs struct{ k *Keeper }
+// settings are all attributes but the address.
+const settings = spec.VFAll &^ spec.VFMAC
+
+// vfs is the table of some attributes of virtual functions that are ours.
+type vfs struct {
+	k  *Keeper
+	of spec.VFAttributes
+}
 
 // List is those that are ours, as the kernel has them.
 func (t vfs) List() (map[vfKey]spec.VF, error) {
 	all := make(map[vfKey]spec.VF)
 	for name, o := range t.k.originals {
 		for id, found := range o.VFs {
-			if v := t.k.functions[name].vf(id); v != nil {
-				all[vfKey{name, id}] = v.Set.Only(found.Has)
+			if v := t.k.functions[name].vf(id); v != nil && found.Has&t.of != 0 {
+				all[vfKey{name, id}] = v.Set.Only(found.Has & t.of)
 			}
 		}
 	}
@@ -55,7 +61,7 @@ func (t vfs) Put(key vfKey, v spec.VF) error {
 	}
 	o := t.k.remember(key.Name)
 	want := v
-	back := o.VFs[key.ID].Has &^ v.Has
+	back := o.VFs[key.ID].Has & t.of &^ v.Has
 	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
 		if back&one != 0 {
 			want.Take(o.VFs[key.ID], one)
@@ -65,7 +71,7 @@ func (t vfs) Put(key vfKey, v spec.VF) error {
 	if err := t.k.setVF(key.Name, key.ID, want); err != nil {
 		return err
 	}
-	o.VFs[key.ID] = o.VFs[key.ID].Only(v.Has)
+	o.VFs[key.ID] = o.VFs[key.ID].Only(v.Has | ^t.of)
 	return nil
 }
 
@@ -75,7 +81,7 @@ func (t vfs) Delete(key vfKey) error {
 	if o == nil {
 		return nil
 	}
-	found, ours := o.VFs[key.ID]
+	found := o.VFs[key.ID].Only(t.of)
 	f, err := t.k.read(key.Name)
 	if err != nil {
 		return err
@@ -84,12 +90,16 @@ func (t vfs) Delete(key vfKey) error {
 	if _, wanted := t.k.wantNumber(key.Name); !wanted && o.Number != nil {
 		goes = f != nil && *o.Number != f.Number
 	}
-	if ours && !goes && f.vf(key.ID) != nil {
+	if found.Has != 0 && !goes && f.vf(key.ID) != nil {
 		if err := t.k.setVF(key.Name, key.ID, found); err != nil {
 			return err
 		}
 	}
-	delete(o.VFs, key.ID)
+	if rest := o.VFs[key.ID].Only(^t.of); rest.Has != 0 {
+		o.VFs[key.ID] = rest
+	} else {
+		delete(o.VFs, key.ID)
+	}
 	t.k.forgetEmpty(key.Name)
 	return nil
 }
