@@ -32,7 +32,14 @@ const only = "SIGNALBOX_GUEST_RUN"
 // TestGuest runs the tests of package inside in a guest, each of which shows as
 // a subtest here. What is skipped in the guest fails.
 func TestGuest(t *testing.T) {
-	m, err := New(t.Context())
+	boot(t, Kit{}, "./integration/guest/inside", os.Getenv(only))
+}
+
+// boot runs those tests of a package in a guest that match a pattern. Each shows
+// as a subtest here. What is skipped in the guest fails.
+func boot(t *testing.T, kit Kit, pkg, pattern string) {
+	t.Helper()
+	m, err := New(t.Context(), kit)
 	if errors.Is(err, debian.ErrUnavailable) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	} else if err != nil {
@@ -46,7 +53,7 @@ func TestGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	err = m.Boot(ctx, []string{element, buildTests(t, folder)}, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
+	err = m.Boot(ctx, []string{element, buildTests(t, folder, pkg)}, fmt.Sprintf(script, pattern), io.MultiWriter(&out, os.Stderr))
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)
 	}
@@ -69,10 +76,10 @@ func TestGuest(t *testing.T) {
 // result is how a test program says how a test went; subtests are indented.
 var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+)`)
 
-func buildTests(t *testing.T, folder string) string {
+func buildTests(t *testing.T, folder, pkg string) string {
 	t.Helper()
 	path := filepath.Join(folder, "inside.test")
-	c := exec.CommandContext(t.Context(), "go", "test", "-c", "-trimpath", "-ldflags", "-s -w", "-o", path, "./integration/guest/inside")
+	c := exec.CommandContext(t.Context(), "go", "test", "-c", "-trimpath", "-ldflags", "-s -w", "-o", path, pkg)
 	c.Dir, c.Env = testenv.Root(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v: %s", err, out)
