@@ -1455,43 +1455,6 @@ const (
 	OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum_ANY E_OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum = 1
 )
 
-// E_OpenconfigVlanTypes_TPID_TYPES is a derived int64 type which is used to represent
-// the enumerated node OpenconfigVlanTypes_TPID_TYPES. An additional value named
-// OpenconfigVlanTypes_TPID_TYPES_UNSET is added to the enumeration which is used as
-// the nil value, indicating that the enumeration was not explicitly set by
-// the program importing the generated structures.
-type E_OpenconfigVlanTypes_TPID_TYPES int64
-
-// IsYANGGoEnum ensures that OpenconfigVlanTypes_TPID_TYPES implements the yang.GoEnum
-// interface. This ensures that OpenconfigVlanTypes_TPID_TYPES can be identified as a
-// mapped type for a YANG enumeration.
-func (E_OpenconfigVlanTypes_TPID_TYPES) IsYANGGoEnum() {}
-
-// ΛMap returns the value lookup map associated with  OpenconfigVlanTypes_TPID_TYPES.
-func (E_OpenconfigVlanTypes_TPID_TYPES) ΛMap() map[string]map[int64]ygot.EnumDefinition {
-	return ΛEnum
-}
-
-// String returns a logging-friendly string for E_OpenconfigVlanTypes_TPID_TYPES.
-func (e E_OpenconfigVlanTypes_TPID_TYPES) String() string {
-	return ygot.EnumLogString(e, int64(e), "E_OpenconfigVlanTypes_TPID_TYPES")
-}
-
-const (
-	// OpenconfigVlanTypes_TPID_TYPES_UNSET corresponds to the value UNSET of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_UNSET E_OpenconfigVlanTypes_TPID_TYPES = 0
-	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X8100 corresponds to the value TPID_0X8100 of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_TPID_0X8100 E_OpenconfigVlanTypes_TPID_TYPES = 1
-	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8 corresponds to the value TPID_0X88A8 of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8 E_OpenconfigVlanTypes_TPID_TYPES = 2
-	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X9100 corresponds to the value TPID_0X9100 of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_TPID_0X9100 E_OpenconfigVlanTypes_TPID_TYPES = 3
-	// OpenconfigVlanTypes_TPID_TYPES_TPID_0X9200 corresponds to the value TPID_0X9200 of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_TPID_0X9200 E_OpenconfigVlanTypes_TPID_TYPES = 4
-	// OpenconfigVlanTypes_TPID_TYPES_TPID_ANY corresponds to the value TPID_ANY of OpenconfigVlanTypes_TPID_TYPES
-	OpenconfigVlanTypes_TPID_TYPES_TPID_ANY E_OpenconfigVlanTypes_TPID_TYPES = 5
-)
-
 // E_OpenconfigVlanTypes_VlanModeType is a derived int64 type which is used to represent
 // the enumerated node OpenconfigVlanTypes_VlanModeType. An additional value named
 // OpenconfigVlanTypes_VlanModeType_UNSET is added to the enumeration which is used as
@@ -1682,6 +1645,35 @@ const (
 	SignalboxSriov_Shrink_REJECT_IF_IN_USE E_SignalboxSriov_Shrink = 1
 	// SignalboxSriov_Shrink_FORCE corresponds to the value FORCE of SignalboxSriov_Shrink
 	SignalboxSriov_Shrink_FORCE E_SignalboxSriov_Shrink = 2
+)
+
+// E_SignalboxSriov_TagType is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_TagType. An additional value named
+// SignalboxSriov_TagType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_TagType int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_TagType implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_TagType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_TagType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_TagType.
+func (E_SignalboxSriov_TagType) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_TagType.
+func (e E_SignalboxSriov_TagType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_TagType")
+}
+
+const (
+	// SignalboxSriov_TagType_UNSET corresponds to the value UNSET of SignalboxSriov_TagType
+	SignalboxSriov_TagType_UNSET E_SignalboxSriov_TagType = 0
+	// SignalboxSriov_TagType_TPID_0X8100 corresponds to the value TPID_0X8100 of SignalboxSriov_TagType
+	SignalboxSriov_TagType_TPID_0X8100 E_SignalboxSriov_TagType = 1
+	// SignalboxSriov_TagType_TPID_0X88A8 corresponds to the value TPID_0X88A8 of SignalboxSriov_TagType
+	SignalboxSriov_TagType_TPID_0X88A8 E_SignalboxSriov_TagType = 2
 )
 
 // E_SignalboxSriov_Use is a derived int64 type which is used to represent
@@ -2754,13 +2746,6 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 	"E_OpenconfigSystem_System_GrpcServers_GrpcServer_State_ListenAddresses_Enum": {
 		1: {Name: "ANY"},
 	},
-	"E_OpenconfigVlanTypes_TPID_TYPES": {
-		1: {Name: "TPID_0X8100", DefiningModule: "openconfig-vlan-types"},
-		2: {Name: "TPID_0X88A8", DefiningModule: "openconfig-vlan-types"},
-		3: {Name: "TPID_0X9100", DefiningModule: "openconfig-vlan-types"},
-		4: {Name: "TPID_0X9200", DefiningModule: "openconfig-vlan-types"},
-		5: {Name: "TPID_ANY", DefiningModule: "openconfig-vlan-types"},
-	},
 	"E_OpenconfigVlanTypes_VlanModeType": {
 		1: {Name: "ACCESS"},
 		2: {Name: "TRUNK"},
@@ -2792,6 +2777,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 	"E_SignalboxSriov_Shrink": {
 		1: {Name: "REJECT_IF_IN_USE"},
 		2: {Name: "FORCE"},
+	},
+	"E_SignalboxSriov_TagType": {
+		1: {Name: "TPID_0X8100"},
+		2: {Name: "TPID_0X88A8"},
 	},
 	"E_SignalboxSriov_Use": {
 		1: {Name: "NONE"},
@@ -3003,7 +2992,7 @@ func initΛEnumTypes() {
 			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
 		},
 		"/interfaces/interface/sriov/vfs/vf/config/vlan-tpid": []reflect.Type{
-			reflect.TypeOf((E_OpenconfigVlanTypes_TPID_TYPES)(0)),
+			reflect.TypeOf((E_SignalboxSriov_TagType)(0)),
 		},
 		"/interfaces/interface/sriov/vfs/vf/state/link-state": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
@@ -3012,7 +3001,7 @@ func initΛEnumTypes() {
 			reflect.TypeOf((E_SignalboxSriov_Use)(0)),
 		},
 		"/interfaces/interface/sriov/vfs/vf/state/vlan-tpid": []reflect.Type{
-			reflect.TypeOf((E_OpenconfigVlanTypes_TPID_TYPES)(0)),
+			reflect.TypeOf((E_SignalboxSriov_TagType)(0)),
 		},
 		"/interfaces/interface/state/admin-status": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigInterfaces_Interfaces_Interface_State_AdminStatus)(0)),

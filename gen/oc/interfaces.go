@@ -2176,16 +2176,16 @@ func (*OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf) ΛBelongingModule
 
 // OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_Config represents the /openconfig-interfaces/interfaces/interface/sriov/vfs/vf/config YANG schema element.
 type OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_Config struct {
-	Id         *uint16                          `path:"id" module:"signalbox-sriov"`
-	LinkState  E_SignalboxSriov_LinkState       `path:"link-state" module:"signalbox-sriov"`
-	MacAddress *string                          `path:"mac-address" module:"signalbox-sriov"`
-	MaxTxRate  *uint32                          `path:"max-tx-rate" module:"signalbox-sriov"`
-	MinTxRate  *uint32                          `path:"min-tx-rate" module:"signalbox-sriov"`
-	SpoofCheck *bool                            `path:"spoof-check" module:"signalbox-sriov"`
-	Trust      *bool                            `path:"trust" module:"signalbox-sriov"`
-	VlanId     *uint16                          `path:"vlan-id" module:"signalbox-sriov"`
-	VlanPcp    *uint8                           `path:"vlan-pcp" module:"signalbox-sriov"`
-	VlanTpid   E_OpenconfigVlanTypes_TPID_TYPES `path:"vlan-tpid" module:"signalbox-sriov"`
+	Id         *uint16                    `path:"id" module:"signalbox-sriov"`
+	LinkState  E_SignalboxSriov_LinkState `path:"link-state" module:"signalbox-sriov"`
+	MacAddress *string                    `path:"mac-address" module:"signalbox-sriov"`
+	MaxTxRate  *uint32                    `path:"max-tx-rate" module:"signalbox-sriov"`
+	MinTxRate  *uint32                    `path:"min-tx-rate" module:"signalbox-sriov"`
+	SpoofCheck *bool                      `path:"spoof-check" module:"signalbox-sriov"`
+	Trust      *bool                      `path:"trust" module:"signalbox-sriov"`
+	VlanId     *uint16                    `path:"vlan-id" module:"signalbox-sriov"`
+	VlanPcp    *uint8                     `path:"vlan-pcp" module:"signalbox-sriov"`
+	VlanTpid   E_SignalboxSriov_TagType   `path:"vlan-tpid" module:"signalbox-sriov"`
 }
 
 // IsYANGGoStruct ensures that OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_Config implements the yang.GoStruct
@@ -2236,7 +2236,7 @@ type OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_State struct {
 	UsedBy        E_SignalboxSriov_Use                                                   `path:"used-by" module:"signalbox-sriov"`
 	VlanId        *uint16                                                                `path:"vlan-id" module:"signalbox-sriov"`
 	VlanPcp       *uint8                                                                 `path:"vlan-pcp" module:"signalbox-sriov"`
-	VlanTpid      E_OpenconfigVlanTypes_TPID_TYPES                                       `path:"vlan-tpid" module:"signalbox-sriov"`
+	VlanTpid      E_SignalboxSriov_TagType                                               `path:"vlan-tpid" module:"signalbox-sriov"`
 }
 
 // IsYANGGoStruct ensures that OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_State implements the yang.GoStruct

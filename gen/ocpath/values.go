@@ -443,11 +443,8 @@ var valuesInterfacesInterfaceSriovVfsVfConfigLinkState = []Value{
 
 // valuesInterfacesInterfaceSriovVfsVfConfigVlanTpid are the values of /interfaces/interface/sriov/vfs/vf/config/vlan-tpid.
 var valuesInterfacesInterfaceSriovVfsVfConfigVlanTpid = []Value{
-	{"TPID_0X8100", "openconfig-vlan-types"},
-	{"TPID_0X88A8", "openconfig-vlan-types"},
-	{"TPID_0X9100", "openconfig-vlan-types"},
-	{"TPID_0X9200", "openconfig-vlan-types"},
-	{"TPID_ANY", "openconfig-vlan-types"},
+	{"TPID_0X8100", ""},
+	{"TPID_0X88A8", ""},
 }
 
 // valuesInterfacesInterfaceSriovVfsVfStateUsedBy are the values of /interfaces/interface/sriov/vfs/vf/state/used-by.
