@@ -102,17 +102,11 @@ func decodeVFTag(v *spec.VF, name, key string, config *vfConfig) error {
 		return invalid(at(ocpath.InterfacesInterfaceSriovVfsVfConfigVlanPcp, name, key), "without a vlan-id there is no tag that could have a priority")
 	}
 	tag := spec.VF{VLAN: vlan, PCP: value(config.VlanPcp, 0), TPID: spec.TPIDCustomer}
-	switch config.VlanTpid {
-	case oc.OpenconfigVlanTypes_TPID_TYPES_UNSET:
-	case oc.OpenconfigVlanTypes_TPID_TYPES_TPID_0X8100, oc.OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8:
-		if vlan == 0 {
-			return invalid(at(ocpath.InterfacesInterfaceSriovVfsVfConfigVlanTpid, name, key), "without a vlan-id there is no tag that could have a type")
-		}
-		if config.VlanTpid == oc.OpenconfigVlanTypes_TPID_TYPES_TPID_0X88A8 {
-			tag.TPID = spec.TPIDService
-		}
-	default:
-		return invalid(at(ocpath.InterfacesInterfaceSriovVfsVfConfigVlanTpid, name, key), "no virtual function has tags of this type: want TPID_0X8100 or TPID_0X88A8")
+	if vlan == 0 && config.VlanTpid != oc.SignalboxSriov_TagType_UNSET {
+		return invalid(at(ocpath.InterfacesInterfaceSriovVfsVfConfigVlanTpid, name, key), "without a vlan-id there is no tag that could have a type")
+	}
+	if config.VlanTpid == oc.SignalboxSriov_TagType_TPID_0X88A8 {
+		tag.TPID = spec.TPIDService
 	}
 	if config.VlanId != nil {
 		v.Take(tag, spec.VFVLAN)

@@ -71,7 +71,7 @@ func TestDecodeSRIOV(t *testing.T) {
 		{"options", withSRIOV(`"config":{"drivers-autoprobe":false,"on-shrink":"FORCE","on-drift":"REPAIR"}`),
 			&spec.SRIOV{Autoprobe: &off, Force: true, Repair: true, VFs: map[uint16]spec.VF{}}},
 		{"all of a function",
-			withVF(`"mac-address":"02:00:00:00:00:01","vlan-id":10,"vlan-pcp":3,"vlan-tpid":"openconfig-vlan-types:TPID_0X88A8","min-tx-rate":1,"max-tx-rate":2,"spoof-check":false,"trust":true,"link-state":"DISABLE"`),
+			withVF(`"mac-address":"02:00:00:00:00:01","vlan-id":10,"vlan-pcp":3,"vlan-tpid":"TPID_0X88A8","min-tx-rate":1,"max-tx-rate":2,"spoof-check":false,"trust":true,"link-state":"DISABLE"`),
 			&spec.SRIOV{Number: &two, VFs: map[uint16]spec.VF{1: {Has: spec.VFAll, MAC: spec.MAC{2, 0, 0, 0, 0, 1}, VLAN: 10, PCP: 3,
 				TPID: spec.TPIDService, MinRate: 1, MaxRate: 2, Trust: true, Link: spec.VFLinkDisable}}}},
 		{"no tag", withVF(`"vlan-id":0`), &spec.SRIOV{Number: &two, VFs: map[uint16]spec.VF{1: {Has: spec.VFVLAN, TPID: spec.TPIDCustomer}}}},
@@ -98,8 +98,7 @@ func TestSRIOVRefused(t *testing.T) {
 		{"beyond the number", withSRIOV(`"config":{"num-vfs":1},"vfs":{"vf":[{"id":1,"config":{"id":1,"trust":true}}]}`), "/vfs/vf[id=1]", "num-vfs"},
 		{"least above most", withVF(`"min-tx-rate":20,"max-tx-rate":10`), "/vfs/vf[id=1]/config/min-tx-rate", "max-tx-rate"},
 		{"priority without a tag", withVF(`"vlan-pcp":3`), "/vfs/vf[id=1]/config/vlan-pcp", "vlan-id"},
-		{"type without a tag", withVF(`"vlan-tpid":"openconfig-vlan-types:TPID_0X8100"`), "/vfs/vf[id=1]/config/vlan-tpid", "vlan-id"},
-		{"a type that no function has", withVF(`"vlan-id":3,"vlan-tpid":"openconfig-vlan-types:TPID_0X9100"`), "/vfs/vf[id=1]/config/vlan-tpid", "TPID_0X88A8"},
+		{"type without a tag", withVF(`"vlan-tpid":"TPID_0X8100"`), "/vfs/vf[id=1]/config/vlan-tpid", "vlan-id"},
 		{"aggregate", strings.Replace(withSRIOV(`"config":{"num-vfs":2}`), "ethernetCsmacd", "ieee8023adLag", 1), "", "aggregate"},
 	}
 	for _, tt := range tests {

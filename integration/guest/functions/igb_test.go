@@ -92,7 +92,7 @@ func (r *rig) refusedWithout(t *testing.T) {
 		{"one address twice", front + "/vfs/vf[id=1]/config/mac-address", "virtual function 0", r.replace(pf, config(2), vf{"mac-address": address(1)}, vf{"mac-address": address(1)})},
 		{"an assured rate", front + "/vfs/vf[id=0]/config/min-tx-rate", "igb", r.replace(pf, config(1), vf{"min-tx-rate": 10})},
 		{"a link", front + "/vfs/vf[id=0]/config/link-state", "igb", r.replace(pf, config(1), vf{"link-state": "ENABLE"})},
-		{"a service tag", front + "/vfs/vf[id=0]/config/vlan-id", "TPID_0X88A8", r.replace(pf, config(1), vf{"vlan-id": 5, "vlan-tpid": "openconfig-vlan-types:TPID_0X88A8"})},
+		{"a service tag", front + "/vfs/vf[id=0]/config/vlan-id", "TPID_0X88A8", r.replace(pf, config(1), vf{"vlan-id": 5, "vlan-tpid": "TPID_0X88A8"})},
 		{"least above most", front + "/vfs/vf[id=0]/config/min-tx-rate", "max-tx-rate", r.replace(pf, config(1), vf{"min-tx-rate": 20, "max-tx-rate": 10})},
 		{"what has none", "/interfaces/interface[name=d0]/sriov", "no virtual functions", r.onDummy(t)},
 	} {
@@ -148,7 +148,7 @@ func (r *rig) allThere(t *testing.T) {
 	r.leaf(t, pf, front+"mac-address", address(most-1))
 	r.leaf(t, pf, front+"vlan-id", fmt.Sprint(100+most-1))
 	r.leaf(t, pf, front+"vlan-pcp", "3")
-	r.leaf(t, pf, front+"vlan-tpid", "openconfig-vlan-types:TPID_0X8100")
+	r.leaf(t, pf, front+"vlan-tpid", "TPID_0X8100")
 	r.leaf(t, pf, front+"max-tx-rate", fmt.Sprint(200+most-1))
 	r.leaf(t, pf, front+"spoof-check", "false")
 	r.leaf(t, pf, front+"trust", "true")
@@ -347,7 +347,8 @@ func (r *rig) forgotten(t *testing.T) {
 // restarted kills the element; nobody notices, and what was found before is known
 // to the next one.
 func (r *rig) restarted(t *testing.T) {
-	ok(t, r.replace(pf, config(2), full(0), full(1)))
+	ok(t, r.replace(pf, config(2, "drivers-autoprobe", true), full(0), full(1)))
+	r.follows(t, pf, 16)
 	name := r.netdev(t, pf, 1)
 	index, err := r.ns.Index(name)
 	ok(t, err)

@@ -1,34 +1,29 @@
 package functions
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/integration/element"
+	"google.golang.org/protobuf/proto"
 )
 
 // TestNetdevsim sets what igb can not: it is kept by a device that is none.
 func TestNetdevsim(t *testing.T) {
 	r := newRig(t)
 	write(t, "/sys/bus/netdevsim/new_device", "10 1 4")
-	var name string
-	r.within(t, func() error {
-		names, err := filepath.Glob("/sys/bus/netdevsim/devices/netdevsim10/net/*")
-		if len(names) != 1 {
-			return errStill
-		}
-		name = filepath.Base(names[0])
-		return err
-	})
+	name := simulated(t, r, "netdevsim10")
 	r.leaf(t, name, "state/num-vfs", "0")
 	r.leaf(t, name, "state/driver", "netdevsim")
-	whole := vf{"mac-address": address(0), "vlan-id": 5, "vlan-pcp": 6, "vlan-tpid": "openconfig-vlan-types:TPID_0X88A8",
+	whole := vf{"mac-address": address(0), "vlan-id": 5, "vlan-pcp": 6, "vlan-tpid": "TPID_0X88A8",
 		"min-tx-rate": 50, "max-tx-rate": 500, "spoof-check": true, "trust": true, "link-state": "ENABLE"}
 	ok(t, r.replace(name, config(2), whole, vf{"link-state": "DISABLE"}))
 	r.has(t, name, 0, address(0)+" vlan 5/6/0x88a8 rate 50..500 spoof true trust 1 link 1")
 	for leaf, want := range map[string]string{
-		"mac-address": address(0), "vlan-id": "5", "vlan-pcp": "6", "vlan-tpid": "openconfig-vlan-types:TPID_0X88A8",
+		"mac-address": address(0), "vlan-id": "5", "vlan-pcp": "6", "vlan-tpid": "TPID_0X88A8",
 		"min-tx-rate": "50", "max-tx-rate": "500", "spoof-check": "true", "trust": "true", "link-state": "ENABLE",
 	} {
 		r.leaf(t, name, "vfs/vf[id=0]/state/"+leaf, want)
@@ -42,4 +37,62 @@ func TestNetdevsim(t *testing.T) {
 	_, err := r.Set(t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{element.Path("/interfaces/interface[name=" + name + "]")}})
 	ok(t, err)
 	r.leaf(t, name, "state/num-vfs", "0")
+}
+
+// TestNetdevsimStateFollows configures each leaf that there is and compares it with
+// its twin below state: state is observed, so that the two agree proves that the
+// leaf was decoded, applied and seen. A device that is none has no driver to probe
+// for; TestIgb has that leaf.
+func TestNetdevsimStateFollows(t *testing.T) {
+	r := newRig(t)
+	write(t, "/sys/bus/netdevsim/new_device", "11 1 4")
+	name := simulated(t, r, "netdevsim11")
+	ok(t, r.replace(name, config(2, "enabled", true, "on-shrink", "FORCE", "on-drift", "REPAIR"), nil, vf{
+		"mac-address": address(1), "vlan-id": 5, "vlan-pcp": 6, "vlan-tpid": "TPID_0X88A8", "min-tx-rate": 50, "max-tx-rate": 500,
+		"spoof-check": true, "trust": true, "link-state": "DISABLE",
+	}))
+	r.follows(t, name, 14)
+}
+
+// follows wants so many configured leaves of an interface's sriov to be as their
+// twins below state.
+func (r *rig) follows(t *testing.T, name string, count int) {
+	t.Helper()
+	r.within(t, func() error {
+		leaves, err := r.Leaves(r.t.Context(), "/interfaces/interface[name="+name+"]/sriov")
+		if err != nil {
+			return err
+		}
+		compared := 0
+		for path, value := range leaves {
+			before, after, ok := strings.Cut(path, "/config/")
+			if !ok {
+				continue
+			}
+			compared++
+			if twin := leaves[before+"/state/"+after]; !proto.Equal(twin, value) {
+				return fmt.Errorf("%s is configured as %v and is %v", path, value, twin)
+			}
+		}
+		if compared != count {
+			return fmt.Errorf("%d leaves were compared, want %d", compared, count)
+		}
+		return nil
+	})
+}
+
+// simulated waits for the interface of a simulated device.
+func simulated(t *testing.T, r *rig, device string) (name string) {
+	t.Helper()
+	r.within(t, func() error {
+		names, err := filepath.Glob("/sys/bus/netdevsim/devices/" + device + "/net/*")
+		if err == nil && len(names) != 1 {
+			err = fmt.Errorf("interfaces of %s: %q", device, names)
+		}
+		if err == nil {
+			name = filepath.Base(names[0])
+		}
+		return err
+	})
+	return name
 }
