@@ -225,12 +225,16 @@ func teams() []*gpb.Update {
 // hardwareOnly are the leaves that a machine of virtual parts may have no
 // value for. That they are told where there is one, server/openconfig proves.
 func hardwareOnly() []ocpath.ID {
-	return []ocpath.ID{
+	ids := []ocpath.ID{
 		ocpath.InterfacesInterfaceEthernetStateHwMacAddress,
 		ocpath.ComponentsComponentStateModelName, ocpath.ComponentsComponentStateHardwareVersion,
 		ocpath.ComponentsComponentStateFirmwareVersion, ocpath.ComponentsComponentStatePartNo,
 		ocpath.ComponentsComponentStateSerialNo,
 	}
+	for id := ocpath.InterfacesInterfaceSriov; id < ocpath.Get(ocpath.InterfacesInterfaceSriov).End; id++ {
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // inPassing are the leaves that nothing is kept of: events, which are told, and
