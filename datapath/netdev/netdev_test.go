@@ -362,7 +362,7 @@ func TestNoVFs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if vfs, err := c.VFs(l.Index); err != nil || len(vfs) > 0 {
+	if vfs, err := c.VFs(l.Index, true); err != nil || len(vfs) > 0 {
 		t.Errorf("%v, %v; want none", vfs, err)
 	}
 	if err := c.SetVF(l.Index, 0, spec.VF{}, spec.VFTrust); err == nil {

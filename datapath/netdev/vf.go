@@ -12,6 +12,9 @@ import (
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
+// filterSkipStats is RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h).
+const filterSkipStats = 1 << 3
+
 // VF is a virtual function as the driver of its physical function tells it.
 type VF struct {
 	// Set is how it is set; Has are the attributes that the driver tells.
@@ -20,17 +23,23 @@ type VF struct {
 	Counters spec.VFCounters
 }
 
-// VFs reads the virtual functions of an interface, by their numbers.
-// errors.Is(err, unix.ENODEV) where there is no such interface.
+// VFs reads the virtual functions of an interface, by their numbers, and what
+// their driver counts of them where that is asked for: some ask the device for it.
+// errors.Is(err, unix.ENODEV) where there is no such interface. The kernel's answer
+// has room for some three hundred functions, or two hundred with their counters.
 //
 // The request is not the library's: that takes a check or trust that the driver
 // does not have for one that is off, and lengths on trust.
-func (c *Conn) VFs(index uint32) (map[uint16]VF, error) {
+func (c *Conn) VFs(index uint32, counters bool) (map[uint16]VF, error) {
+	mask := uint32(nl.RTEXT_FILTER_VF)
+	if !counters {
+		mask |= filterSkipStats
+	}
 	header := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	header.Index = int32(index)
 	r := c.request(unix.RTM_GETLINK, 0)
 	r.AddData(header)
-	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_VF)))
+	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(mask)))
 	messages, err := execute(r, unix.RTM_NEWLINK)
 	if err != nil {
 		return nil, fmt.Errorf("interface %d: virtual functions: %w", index, err)

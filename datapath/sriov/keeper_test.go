@@ -502,3 +502,14 @@ func TestRun(t *testing.T) {
 		t.Errorf("told of %q", names)
 	}
 }
+
+// TestCounters leaves out what a driver does not count.
+func TestCounters(t *testing.T) {
+	b := newBed(t, "pf", "pf2")
+	b.apply(some(3, nil))
+	got, err := b.Counters()
+	want := map[string]map[uint16]spec.VFCounters{"pf": {1: {InFrames: 1}, 2: {InFrames: 2}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -21,6 +21,9 @@ type kernel interface {
 	// is left out. The interfaces of virtual functions are found only among
 	// them, or where sysfs shows them.
 	Read(names []string) (map[string]*Function, error)
+	// Counters reads what a physical function's driver counts of its virtual
+	// functions.
+	Counters(f *Function) (map[uint16]spec.VFCounters, error)
 	// SetNumber makes n virtual functions, where there are none, or removes all
 	// (0). It returns when the kernel has done so.
 	SetNumber(f *Function, n uint16) error
@@ -55,8 +58,8 @@ type Function struct {
 
 // Virtual is a virtual function as it was read.
 type Virtual struct {
-	netdev.VF
-	PCI, Driver string // "" for none
+	Set         spec.VF // Has are the attributes that the driver tells
+	PCI, Driver string  // "" for none
 	// Born is another number when the function was made anew; 0 where it has no
 	// device.
 	Born uint64
@@ -151,7 +154,7 @@ func (h *host) readFunction(f *Function, behind map[string]*netdev.Link) error {
 }
 
 func (h *host) readVFs(f *Function, dir string, behind map[string]*netdev.Link) error {
-	vfs, err := h.conn.VFs(f.Index)
+	vfs, err := h.conn.VFs(f.Index, false)
 	if err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (h *host) readVFs(f *Function, dir string, behind map[string]*netdev.Link) 
 		if !ok {
 			return nil // the rest is not made yet
 		}
-		v := Virtual{VF: vf}
+		v := Virtual{Set: vf.Set}
 		if f.Bus == "pci" && !h.readVirtual(&v, filepath.Join(dir, "virtfn"+strconv.Itoa(int(id))), behind) {
 			return nil
 		}
@@ -196,6 +199,18 @@ func (h *host) readVirtual(v *Virtual, link string, behind map[string]*netdev.Li
 		}
 	}
 	return true
+}
+
+func (h *host) Counters(f *Function) (map[uint16]spec.VFCounters, error) {
+	vfs, err := h.conn.VFs(f.Index, true)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[uint16]spec.VFCounters, len(vfs))
+	for id, vf := range vfs {
+		all[id] = vf.Counters
+	}
+	return all, nil
 }
 
 // readNumber reads a file of sysfs.

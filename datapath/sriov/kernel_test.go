@@ -73,6 +73,20 @@ func (m *machine) Read(names []string) (map[string]*Function, error) {
 	return all, nil
 }
 
+func (m *machine) Counters(f *Function) (map[uint16]spec.VFCounters, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.devices[f.Name]
+	if d == nil {
+		return nil, unix.ENODEV
+	}
+	all := make(map[uint16]spec.VFCounters)
+	for i := range d.vfs {
+		all[uint16(i)] = spec.VFCounters{InFrames: uint64(i)}
+	}
+	return all, nil
+}
+
 func (d *device) read(name string) *Function {
 	f := &Function{Capable: !d.incapable, Total: d.total, Number: uint16(len(d.vfs)), Driver: d.driver}
 	f.Link = netdev.Link{Index: d.index, Name: name, Bus: "pci", Device: fmt.Sprintf("0000:%02x:00.0", d.index)}
@@ -91,7 +105,7 @@ func (d *device) read(name string) *Function {
 		f.Speed = 1000
 	}
 	for i := range d.vfs {
-		v := Virtual{VF: netdev.VF{Set: d.vfs[i].set}, PCI: fmt.Sprintf("0000:%02x:10.%d", d.index, i), Driver: d.vfs[i].driver, Born: d.vfs[i].born}
+		v := Virtual{Set: d.vfs[i].set, PCI: fmt.Sprintf("0000:%02x:10.%d", d.index, i), Driver: d.vfs[i].driver, Born: d.vfs[i].born}
 		if v.Driver == "igbvf" {
 			link := d.vfs[i].netdev
 			v.Netdev = &link

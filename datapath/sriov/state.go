@@ -1,9 +1,12 @@
 package sriov
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/signalbox/signalbox/datapath/spec"
 )
@@ -121,13 +124,19 @@ func (k *Keeper) Counters() (map[string]map[uint16]spec.VFCounters, error) {
 	}
 	all := make(map[string]map[uint16]spec.VFCounters)
 	for name, f := range functions {
-		for id := range f.VFs {
-			if c := f.VFs[id].Counters; c != (spec.VFCounters{}) {
-				if all[name] == nil {
-					all[name] = make(map[uint16]spec.VFCounters)
-				}
-				all[name][uint16(id)] = c
-			}
+		if f.Number == 0 {
+			continue
+		}
+		counted, err := k.kernel.Counters(f)
+		if errors.Is(err, unix.ENODEV) {
+			continue // it went meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(counted, func(_ uint16, c spec.VFCounters) bool { return c == spec.VFCounters{} })
+		if len(counted) > 0 {
+			all[name] = counted
 		}
 	}
 	return all, nil

@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -303,7 +304,11 @@ func (r *rig) drift(t *testing.T) {
 	l, err := netlink.LinkByName(pf)
 	ok(t, err)
 	ok(t, r.replace(pf, config(2), full(0), full(1)))
+	told := r.watch(t, "/interfaces/interface[name="+pf+"]/sriov/vfs/vf[id=0]/state/vlan-id")
+	began := time.Now()
 	ok(t, netlink.LinkSetVfVlanQos(l, 0, 999, 0))
+	told(999)
+	t.Logf("a change by hand was told to a subscriber after %v", time.Since(began))
 	r.leaf(t, pf, "state/pending-action", "SET")
 	r.leaf(t, pf, "vfs/vf[id=0]/state/vlan-id", "999")
 	ok(t, r.replace(pf, config(2, "on-drift", "REPAIR"), full(0), full(1)))
@@ -311,6 +316,39 @@ func (r *rig) drift(t *testing.T) {
 	ok(t, netlink.LinkSetVfVlanQos(l, 1, 999, 0))
 	r.has(t, pf, 1, fullText(1))
 	r.leaf(t, pf, "state/pending-action", "NONE")
+}
+
+// watch subscribes to a leaf, on change; told waits until it is told to have a
+// value.
+func (r *rig) watch(t *testing.T, path string) (told func(uint64)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	t.Cleanup(cancel)
+	stream, err := r.Subscribe(ctx)
+	ok(t, err)
+	ok(t, stream.Send(&gpb.SubscribeRequest{Request: &gpb.SubscribeRequest_Subscribe{Subscribe: &gpb.SubscriptionList{
+		Mode: gpb.SubscriptionList_STREAM, Encoding: gpb.Encoding_PROTO,
+		Subscription: []*gpb.Subscription{{Path: element.Path(path), Mode: gpb.SubscriptionMode_ON_CHANGE}},
+	}}}))
+	for {
+		answer, err := stream.Recv()
+		ok(t, err)
+		if answer.GetSyncResponse() {
+			break
+		}
+	}
+	return func(want uint64) {
+		t.Helper()
+		for {
+			answer, err := stream.Recv()
+			ok(t, err)
+			for _, u := range answer.GetUpdate().GetUpdate() {
+				if u.GetVal().GetUintVal() == want {
+					return
+				}
+			}
+		}
+	}
 }
 
 // forgotten has the device forget everything in each way that a host has.
