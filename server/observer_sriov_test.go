@@ -19,7 +19,7 @@ func TestVirtualFunctionsChange(t *testing.T) {
 	vf := func(vlan uint16) spec.VFState {
 		return spec.VFState{VF: spec.VF{Has: spec.VFVLAN, VLAN: vlan, TPID: spec.TPIDCustomer}, Use: spec.VFUnused}
 	}
-	w := watch(t, nil, "/interfaces/interface/sriov")
+	w := watch(t, nil, "/interfaces/interface/sriov", marker)
 	see(w)
 	w.wants("+ "+front+"state/enabled", "+ "+front+"state/num-vfs", "+ "+front+"state/free-vfs", "+ "+front+"state/total-vfs")
 	see(w, vf(0))
