@@ -1521,6 +1521,8 @@ const (
 	SignalboxSriov_Capability_VF_MIN_TX_RATE E_SignalboxSriov_Capability = 5
 	// SignalboxSriov_Capability_VF_QINQ corresponds to the value VF_QINQ of SignalboxSriov_Capability
 	SignalboxSriov_Capability_VF_QINQ E_SignalboxSriov_Capability = 6
+	// SignalboxSriov_Capability_ESWITCH_MODE corresponds to the value ESWITCH_MODE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_ESWITCH_MODE E_SignalboxSriov_Capability = 7
 )
 
 // E_SignalboxSriov_Drift is a derived int64 type which is used to represent
@@ -1550,6 +1552,35 @@ const (
 	SignalboxSriov_Drift_SHOW E_SignalboxSriov_Drift = 1
 	// SignalboxSriov_Drift_REPAIR corresponds to the value REPAIR of SignalboxSriov_Drift
 	SignalboxSriov_Drift_REPAIR E_SignalboxSriov_Drift = 2
+)
+
+// E_SignalboxSriov_EswitchMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_EswitchMode. An additional value named
+// SignalboxSriov_EswitchMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_EswitchMode int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_EswitchMode implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_EswitchMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_EswitchMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_EswitchMode.
+func (E_SignalboxSriov_EswitchMode) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_EswitchMode.
+func (e E_SignalboxSriov_EswitchMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_EswitchMode")
+}
+
+const (
+	// SignalboxSriov_EswitchMode_UNSET corresponds to the value UNSET of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_UNSET E_SignalboxSriov_EswitchMode = 0
+	// SignalboxSriov_EswitchMode_LEGACY corresponds to the value LEGACY of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_LEGACY E_SignalboxSriov_EswitchMode = 1
+	// SignalboxSriov_EswitchMode_SWITCHDEV corresponds to the value SWITCHDEV of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_SWITCHDEV E_SignalboxSriov_EswitchMode = 2
 )
 
 // E_SignalboxSriov_LinkState is a derived int64 type which is used to represent
@@ -2757,10 +2788,15 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		4: {Name: "VF_MAX_TX_RATE"},
 		5: {Name: "VF_MIN_TX_RATE"},
 		6: {Name: "VF_QINQ"},
+		7: {Name: "ESWITCH_MODE"},
 	},
 	"E_SignalboxSriov_Drift": {
 		1: {Name: "SHOW"},
 		2: {Name: "REPAIR"},
+	},
+	"E_SignalboxSriov_EswitchMode": {
+		1: {Name: "LEGACY"},
+		2: {Name: "SWITCHDEV"},
 	},
 	"E_SignalboxSriov_LinkState": {
 		1: {Name: "AUTO"},
@@ -2970,6 +3006,9 @@ func initΛEnumTypes() {
 		"/interfaces/interface/ethernet/switched-vlan/state/interface-mode": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigVlanTypes_VlanModeType)(0)),
 		},
+		"/interfaces/interface/sriov/config/eswitch-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_EswitchMode)(0)),
+		},
 		"/interfaces/interface/sriov/config/on-drift": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),
 		},
@@ -2978,6 +3017,9 @@ func initΛEnumTypes() {
 		},
 		"/interfaces/interface/sriov/state/capability": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSriov_Capability)(0)),
+		},
+		"/interfaces/interface/sriov/state/eswitch-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_EswitchMode)(0)),
 		},
 		"/interfaces/interface/sriov/state/on-drift": []reflect.Type{
 			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),

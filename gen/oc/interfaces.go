@@ -1858,11 +1858,12 @@ func (*OpenconfigInterfaces_Interfaces_Interface_Sriov) ΛBelongingModule() stri
 
 // OpenconfigInterfaces_Interfaces_Interface_Sriov_Config represents the /openconfig-interfaces/interfaces/interface/sriov/config YANG schema element.
 type OpenconfigInterfaces_Interfaces_Interface_Sriov_Config struct {
-	DriversAutoprobe *bool                   `path:"drivers-autoprobe" module:"signalbox-sriov"`
-	Enabled          *bool                   `path:"enabled" module:"signalbox-sriov"`
-	NumVfs           *uint16                 `path:"num-vfs" module:"signalbox-sriov"`
-	OnDrift          E_SignalboxSriov_Drift  `path:"on-drift" module:"signalbox-sriov"`
-	OnShrink         E_SignalboxSriov_Shrink `path:"on-shrink" module:"signalbox-sriov"`
+	DriversAutoprobe *bool                        `path:"drivers-autoprobe" module:"signalbox-sriov"`
+	Enabled          *bool                        `path:"enabled" module:"signalbox-sriov"`
+	EswitchMode      E_SignalboxSriov_EswitchMode `path:"eswitch-mode" module:"signalbox-sriov"`
+	NumVfs           *uint16                      `path:"num-vfs" module:"signalbox-sriov"`
+	OnDrift          E_SignalboxSriov_Drift       `path:"on-drift" module:"signalbox-sriov"`
+	OnShrink         E_SignalboxSriov_Shrink      `path:"on-shrink" module:"signalbox-sriov"`
 }
 
 // IsYANGGoStruct ensures that OpenconfigInterfaces_Interfaces_Interface_Sriov_Config implements the yang.GoStruct
@@ -1901,6 +1902,7 @@ type OpenconfigInterfaces_Interfaces_Interface_Sriov_State struct {
 	Driver           *string                        `path:"driver" module:"signalbox-sriov"`
 	DriversAutoprobe *bool                          `path:"drivers-autoprobe" module:"signalbox-sriov"`
 	Enabled          *bool                          `path:"enabled" module:"signalbox-sriov"`
+	EswitchMode      E_SignalboxSriov_EswitchMode   `path:"eswitch-mode" module:"signalbox-sriov"`
 	Fault            *string                        `path:"fault" module:"signalbox-sriov"`
 	FirmwareVersion  *string                        `path:"firmware-version" module:"signalbox-sriov"`
 	FreeVfs          *uint16                        `path:"free-vfs" module:"signalbox-sriov"`
@@ -2231,6 +2233,7 @@ type OpenconfigInterfaces_Interfaces_Interface_Sriov_Vfs_Vf_State struct {
 	Netdev        *string                                                                `path:"netdev" module:"signalbox-sriov"`
 	PciAddress    *string                                                                `path:"pci-address" module:"signalbox-sriov"`
 	RebindPending *bool                                                                  `path:"rebind-pending" module:"signalbox-sriov"`
+	Representor   *string                                                                `path:"representor" module:"signalbox-sriov"`
 	SpoofCheck    *bool                                                                  `path:"spoof-check" module:"signalbox-sriov"`
 	Trust         *bool                                                                  `path:"trust" module:"signalbox-sriov"`
 	UsedBy        E_SignalboxSriov_Use                                                   `path:"used-by" module:"signalbox-sriov"`

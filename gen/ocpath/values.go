@@ -403,6 +403,12 @@ var valuesInterfacesInterfaceEthernetStateNegotiatedPortSpeed = []Value{
 	{"SPEED_UNKNOWN", "openconfig-if-ethernet"},
 }
 
+// valuesInterfacesInterfaceSriovConfigEswitchMode are the values of /interfaces/interface/sriov/config/eswitch-mode.
+var valuesInterfacesInterfaceSriovConfigEswitchMode = []Value{
+	{"LEGACY", ""},
+	{"SWITCHDEV", ""},
+}
+
 // valuesInterfacesInterfaceSriovConfigOnDrift are the values of /interfaces/interface/sriov/config/on-drift.
 var valuesInterfacesInterfaceSriovConfigOnDrift = []Value{
 	{"SHOW", ""},
@@ -423,6 +429,7 @@ var valuesInterfacesInterfaceSriovStateCapability = []Value{
 	{"VF_MAX_TX_RATE", ""},
 	{"VF_MIN_TX_RATE", ""},
 	{"VF_QINQ", ""},
+	{"ESWITCH_MODE", ""},
 }
 
 // valuesInterfacesInterfaceSriovStatePendingAction are the values of /interfaces/interface/sriov/state/pending-action.
