@@ -49,18 +49,19 @@ type Options struct {
 // Datapath is the switch of one network namespace. All methods may be called
 // from any goroutine.
 type Datapath struct {
-	log           *slog.Logger
-	instance      *net.UnixListener
-	record        *recordFile
-	hurry         hurry
-	conn          *netdev.Conn
-	lacp          *negotiator
-	lldp          *discoverer
-	announcer     *announcer
-	functions     *sriov.Keeper // of virtual functions, on a connection of its own
-	functionsConn *netdev.Conn
-	watcher       *netdev.Watcher
-	objects       *fastpath.Objects
+	log              *slog.Logger
+	instance         *net.UnixListener
+	record           *recordFile
+	hurry            hurry
+	conn             *netdev.Conn
+	lacp             *negotiator
+	lldp             *discoverer
+	announcer        *announcer
+	functions        *sriov.Keeper // of virtual functions, on connections of its own
+	functionsConn    *netdev.Conn
+	functionsDevlink *netdev.Devlink
+	watcher          *netdev.Watcher
+	objects          *fastpath.Objects
 
 	// Of the owner goroutine alone.
 	model    *model

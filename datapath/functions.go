@@ -31,7 +31,10 @@ func (d *Datapath) openFunctions() error {
 	if d.functionsConn, err = netdev.Dial(); err != nil {
 		return err
 	}
-	d.functions = sriov.New(sriov.Options{Conn: d.functionsConn, Log: d.log, Originals: originals, Save: file.save})
+	if d.functionsDevlink, err = netdev.DialDevlink(); err != nil {
+		return err
+	}
+	d.functions = sriov.New(sriov.Options{Conn: d.functionsConn, Devlink: d.functionsDevlink, Log: d.log, Originals: originals, Save: file.save})
 	for _, dev := range d.model.devices {
 		d.lookAtFunctions(&dev.Link)
 	}
@@ -44,7 +47,7 @@ func (d *Datapath) endFunctions() error {
 	if d.functions == nil {
 		return nil
 	}
-	return errors.Join(d.functions.Close(), d.functionsConn.Close())
+	return errors.Join(d.functions.Close(), d.functionsConn.Close(), d.functionsDevlink.Close())
 }
 
 // lookAtFunctions has the keeper look at an interface with a device behind it.

@@ -175,7 +175,7 @@ func functionsAway() *gpb.Update {
 	return element.Update("/interfaces/interface[name=pf9]", map[string]any{
 		"config": map[string]any{"name": "pf9", "type": "iana-if-type:ethernetCsmacd"},
 		"signalbox-sriov:sriov": map[string]any{
-			"config": map[string]any{"enabled": true, "num-vfs": 2, "drivers-autoprobe": true, "on-shrink": "FORCE", "on-drift": "REPAIR"},
+			"config": map[string]any{"enabled": true, "num-vfs": 2, "drivers-autoprobe": true, "eswitch-mode": "SWITCHDEV", "on-shrink": "FORCE", "on-drift": "REPAIR"},
 			"vfs": map[string]any{"vf": []any{map[string]any{"id": 1, "config": map[string]any{
 				"id": 1, "mac-address": "02:00:00:00:09:01", "vlan-id": 10, "vlan-pcp": 3, "vlan-tpid": "TPID_0X88A8",
 				"min-tx-rate": 1, "max-tx-rate": 2, "spoof-check": true, "trust": true, "link-state": "ENABLE",

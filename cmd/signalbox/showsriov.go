@@ -22,6 +22,7 @@ type sriovRow struct {
 	Total        uint64   `json:"total-vfs,omitempty"`
 	Number       uint64   `json:"num-vfs"`
 	Free         uint64   `json:"free-vfs"`
+	Eswitch      string   `json:"eswitch-mode,omitempty"`
 	Capabilities []string `json:"capability"`
 	Pending      string   `json:"pending-action,omitempty"`
 	Fault        string   `json:"fault,omitempty"`
@@ -45,9 +46,12 @@ type vfRow struct {
 	PCI        string  `json:"pci-address,omitempty"`
 	Driver     string  `json:"driver,omitempty"`
 	Netdev     string  `json:"netdev,omitempty"`
-	Use        string  `json:"used-by,omitempty"`
-	LinkUp     *bool   `json:"link-up,omitempty"`
-	Rebind     bool    `json:"rebind-pending,omitempty"`
+
+	Representor string `json:"representor,omitempty"`
+
+	Use    string `json:"used-by,omitempty"`
+	LinkUp *bool  `json:"link-up,omitempty"`
+	Rebind bool   `json:"rebind-pending,omitempty"`
 
 	Counters *vfCounters `json:"counters,omitempty"`
 }
@@ -103,7 +107,7 @@ func collectSRIOV(ctx context.Context, c *element.Client, names []string) ([]sri
 func newSRIOVRow(e, s *element.Tree) sriovRow {
 	r := sriovRow{
 		Name: e.Key("name"), Oper: e.Text("state/oper-status"), Driver: s.Text("driver"), Firmware: s.Text("firmware-version"),
-		PCI: s.Text("pci-address"), Total: s.Uint("total-vfs"), Number: s.Uint("num-vfs"), Free: s.Uint("free-vfs"),
+		PCI: s.Text("pci-address"), Total: s.Uint("total-vfs"), Number: s.Uint("num-vfs"), Free: s.Uint("free-vfs"), Eswitch: s.Text("eswitch-mode"),
 		Capabilities: append([]string{}, s.Texts("capability")...), Pending: s.Text("pending-action"), Fault: s.Text("fault"), VFs: []vfRow{},
 	}
 	for _, v := range e.List("sriov/vfs/vf") {
@@ -119,7 +123,7 @@ func newVFRow(name string, s *element.Tree) vfRow {
 	r := vfRow{
 		Interface: name, ID: s.Uint("id"), MAC: s.Text("mac-address"), VLAN: told(s, "vlan-id"), PCP: told(s, "vlan-pcp"), TPID: s.Text("vlan-tpid"),
 		MinRate: told(s, "min-tx-rate"), MaxRate: told(s, "max-tx-rate"), SpoofCheck: toldWhether(s, "spoof-check"), Trust: toldWhether(s, "trust"),
-		Link: s.Text("link-state"), PCI: s.Text("pci-address"), Driver: s.Text("driver"), Netdev: s.Text("netdev"), Use: s.Text("used-by"),
+		Link: s.Text("link-state"), PCI: s.Text("pci-address"), Driver: s.Text("driver"), Netdev: s.Text("netdev"), Representor: s.Text("representor"), Use: s.Text("used-by"),
 		LinkUp: toldWhether(s, "link-up"), Rebind: s.True("rebind-pending"),
 	}
 	if c := s.At("counters"); c != nil {
@@ -181,6 +185,7 @@ func sriovColumns() []column[sriovRow] {
 		{title: "vfs", value: func(r sriovRow) any { return r.Number }, right: true},
 		{title: "free", value: func(r sriovRow) any { return r.Free }, right: true},
 		{title: "total", value: func(r sriovRow) any { return present(r.Total) }, right: true},
+		{title: "switch", value: func(r sriovRow) any { return r.Eswitch }},
 		{title: "can", value: func(r sriovRow) any {
 			return strings.ToLower(strings.ReplaceAll(strings.Join(r.Capabilities, " "), "VF_", ""))
 		}},
@@ -202,6 +207,7 @@ func vfColumns() []column[vfRow] {
 		{title: "used by", value: func(r vfRow) any { return r.Use }},
 		{title: "driver", value: func(r vfRow) any { return r.Driver }},
 		{title: "netdev", value: func(r vfRow) any { return r.device() }},
+		{title: "representor", value: func(r vfRow) any { return r.Representor }},
 		{title: "pci", value: func(r vfRow) any { return r.PCI }},
 	}
 }

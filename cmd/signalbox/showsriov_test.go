@@ -10,11 +10,11 @@ import (
 func somePhysicalFunction() []sriovRow {
 	vlan, pcp, least, most, zero, yes, no := uint64(100), uint64(3), uint64(50), uint64(1000), uint64(0), true, false
 	return []sriovRow{{
-		Name: "eth1", Oper: "UP", Driver: "igb", Firmware: "3.25", PCI: "0000:01:00.0", Total: 7, Number: 3, Free: 2,
+		Name: "eth1", Oper: "UP", Driver: "igb", Firmware: "3.25", PCI: "0000:01:00.0", Total: 7, Number: 3, Free: 2, Eswitch: "SWITCHDEV",
 		Capabilities: []string{"VF_SPOOF_CHECK", "VF_TRUST"}, Pending: "REBIND",
 		VFs: []vfRow{
 			{Interface: "eth1", ID: 0, MAC: "02:00:00:00:00:01", VLAN: &vlan, PCP: &pcp, TPID: "TPID_0X88A8", MinRate: &least, MaxRate: &most,
-				SpoofCheck: &yes, Trust: &no, Link: "AUTO", PCI: "0000:01:10.0", Driver: "igbvf", Netdev: "eth1v0", Use: "HOST", LinkUp: &yes,
+				SpoofCheck: &yes, Trust: &no, Link: "AUTO", PCI: "0000:01:10.0", Driver: "igbvf", Netdev: "eth1v0", Representor: "eth1r0", Use: "HOST", LinkUp: &yes,
 				Counters: &vfCounters{InPackets: 1, InOctets: 60, OutPackets: 2, OutOctets: 120}},
 			{Interface: "eth1", ID: 1, VLAN: &zero, MinRate: &zero, MaxRate: &zero, Driver: "igbvf", Netdev: "eth1v1", Rebind: true, Use: "NONE", LinkUp: &no},
 			{Interface: "eth1", ID: 2},
@@ -30,10 +30,10 @@ func TestPrintSRIOV(t *testing.T) {
 		want     []string
 	}{
 		{"all", somePhysicalFunction(), false, []string{
-			"eth1 | UP | igb | 3.25 | 0000:01:00.0 | 3 | 2 | 7 | spoof_check trust | REBIND | -",
-			"eth1 | 0 | 02:00:00:00:00:01 | 100 (priority 3) 802.1ad | 50 Mbit/s to 1 Gbit/s | yes | no | AUTO | HOST | igbvf | eth1v0 (up) | 0000:01:10.0",
-			"eth1 | 1 | - | none | any | - | - | - | NONE | igbvf | eth1v1 (rebind for its address) | -",
-			"eth1 | 2 | - | - | - | - | - | - | - | - | - | -",
+			"eth1 | UP | igb | 3.25 | 0000:01:00.0 | 3 | 2 | 7 | SWITCHDEV | spoof_check trust | REBIND | -",
+			"eth1 | 0 | 02:00:00:00:00:01 | 100 (priority 3) 802.1ad | 50 Mbit/s to 1 Gbit/s | yes | no | AUTO | HOST | igbvf | eth1v0 (up) | eth1r0 | 0000:01:10.0",
+			"eth1 | 1 | - | none | any | - | - | - | NONE | igbvf | eth1v1 (rebind for its address) | - | -",
+			"eth1 | 2 | - | - | - | - | - | - | - | - | - | - | -",
 		}},
 		{"counters", somePhysicalFunction(), true, []string{"eth1 | 0 | 1 | 60 | 0 | 2 | 120 | 0"}},
 		{"none", nil, false, []string{"no interface with SR-IOV"}},

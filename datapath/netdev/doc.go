@@ -7,6 +7,9 @@
 // interface should be is decided by package datapath, and a [Watcher] only says
 // "look again". It creates and removes no interfaces.
 //
+// Of virtual functions it reads and writes what rtnetlink has (vf.go), and of the
+// devices behind interfaces what devlink has (devlink.go).
+//
 // Two kinds of frames it sends and receives for others, and knows nothing of
 // what they say: the PDUs of LACP and LLDP ([GroupSocket]), and the announcement
 // of addresses ([Conn.Announce]).

@@ -18,6 +18,8 @@ type SRIOV struct {
 	// Autoprobe is whether virtual functions are bound to the host's driver when
 	// they are made; nil leaves it.
 	Autoprobe *bool
+	// Eswitch is the mode of the device's own switch; EswitchNone leaves it.
+	Eswitch Eswitch
 	// Force takes virtual functions from who uses them where another number is
 	// wanted, which is refused otherwise.
 	Force bool
@@ -84,8 +86,10 @@ const (
 	VFSpoofCheck
 	VFTrust
 	VFLinkState
-	// VFNumber is that the function is there at all. It is for errors only.
+	// VFNumber is that the function is there at all, and VFEswitch the mode of the
+	// device's switch. They are for errors only.
 	VFNumber
+	VFEswitch
 
 	// VFAll are those that can be set.
 	VFAll = VFMAC | VFVLAN | VFMinRate | VFMaxRate | VFSpoofCheck | VFTrust | VFLinkState
@@ -94,7 +98,7 @@ const (
 // String names the attributes as signalbox-sriov does.
 func (a VFAttributes) String() string {
 	var names []string
-	for i, name := range [...]string{"mac-address", "vlan-id", "min-tx-rate", "max-tx-rate", "spoof-check", "trust", "link-state", "id"} {
+	for i, name := range [...]string{"mac-address", "vlan-id", "min-tx-rate", "max-tx-rate", "spoof-check", "trust", "link-state", "id", "eswitch-mode"} {
 		if a&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -161,7 +165,7 @@ type VFRef struct {
 	// VF is the virtual function's number; -1 is the physical function.
 	VF int
 	// Attribute is one attribute; 0 is the function itself. Of the physical
-	// function it is VFNumber, or 0.
+	// function it is VFNumber, VFEswitch or 0.
 	Attribute VFAttributes
 }
 
@@ -241,6 +245,9 @@ type SRIOVState struct {
 	// QinQ is a tag of type TPIDService.
 	Can  VFAttributes
 	QinQ bool
+	// Eswitch is the mode of the device's own switch; EswitchNone where it has none
+	// that can be set.
+	Eswitch Eswitch
 	// Pending is what is still to happen, and Fault why it did not.
 	Pending VFPending
 	Fault   string
@@ -269,10 +276,28 @@ type VFState struct {
 	Driver string // bound to it, "" for none
 	Netdev string // its interface in the datapath's network namespace, "" for none
 	Index  uint32 // the interface's ifindex
-	Use    VFUse
-	LinkUp bool // the interface has a carrier
+	// Representor is the interface of the host behind its port in the device's
+	// switch; "" for none.
+	Representor string
+	Use         VFUse
+	LinkUp      bool // the interface has a carrier
 	// RebindPending says that its interface still has another address than MAC.
 	RebindPending bool
+}
+
+// Eswitch is the mode of a device's own switch.
+type Eswitch uint8
+
+// The modes of a device's own switch.
+const (
+	EswitchNone      Eswitch = iota
+	EswitchLegacy            // it forwards by addresses and VLANs itself
+	EswitchSwitchdev         // each port has a representor, by which the host forwards
+)
+
+// String is the mode in the words of signalbox-sriov, "" for none.
+func (e Eswitch) String() string {
+	return [...]string{"", "LEGACY", "SWITCHDEV"}[min(e, EswitchSwitchdev)]
 }
 
 // VFUse is who uses a virtual function.
@@ -329,7 +354,7 @@ func SameSRIOV(a, b *SRIOVState) bool {
 // equal compares all but what is behind pointers.
 func (s *SRIOVState) equal(o *SRIOVState) bool {
 	return s.Total == o.Total && s.PCI == o.PCI && s.Driver == o.Driver && s.Firmware == o.Firmware &&
-		s.Can == o.Can && s.QinQ == o.QinQ && s.Pending == o.Pending && s.Fault == o.Fault &&
+		s.Can == o.Can && s.QinQ == o.QinQ && s.Eswitch == o.Eswitch && s.Pending == o.Pending && s.Fault == o.Fault &&
 		s.Configured == o.Configured && s.Force == o.Force && s.Repair == o.Repair
 }
 

@@ -37,6 +37,13 @@ func (k *Keeper) abilities(f *Function) ability {
 	if learned, ok := k.learned[f.Driver+" "+f.Firmware]; ok && !known {
 		a = learned
 	}
+	if f.Eswitch == spec.EswitchSwitchdev && len(f.VFs) > 0 { // rates are those of the ports
+		const rates = spec.VFMinRate | spec.VFMaxRate
+		a.can, a.cannot = a.can|rates, a.cannot&^rates
+		if f.VFs[0].Port == nil || !f.VFs[0].Port.HasRates {
+			a.can, a.cannot = a.can&^rates, a.cannot|rates
+		}
+	}
 	if len(f.VFs) > 0 {
 		told := f.VFs[0].Set.Has & (spec.VFSpoofCheck | spec.VFTrust)
 		a.can |= told

@@ -28,8 +28,9 @@ const (
 
 // Options are what New needs to know.
 type Options struct {
-	Conn *netdev.Conn
-	Log  *slog.Logger
+	Conn    *netdev.Conn
+	Devlink *netdev.Devlink
+	Log     *slog.Logger
 	// Originals are what an earlier instance found, by interface; the keeper
 	// takes them. Save keeps them for the next one.
 	Originals map[string]*Original
@@ -58,6 +59,7 @@ type Keeper struct {
 	learned   map[string]ability   // by driver and firmware
 	kept      map[string]map[uint16]spec.VF
 	autoprobe *reconcile.Shadow[string, bool]
+	eswitch   *reconcile.Shadow[string, spec.Eswitch]
 	number    *reconcile.Shadow[string, uint16]
 	mac       *reconcile.Shadow[vfKey, spec.VF]
 	settings  *reconcile.Shadow[vfKey, spec.VF] // all but the address
@@ -74,7 +76,7 @@ type Keeper struct {
 // New starts the keeper. It changes nothing until the first transaction is
 // committed, which is taken as the whole of what is wanted. Close ends it.
 func New(o Options) *Keeper {
-	k := newKeeper(&host{conn: o.Conn, bus: "/sys/bus"}, o)
+	k := newKeeper(&host{conn: o.Conn, devlink: o.Devlink, bus: "/sys/bus"}, o)
 	go k.run()
 	return k
 }
@@ -92,6 +94,7 @@ func newKeeper(kernel kernel, o Options) *Keeper {
 		k.originals = make(map[string]*Original)
 	}
 	k.autoprobe = reconcile.NewShadow[string, bool]("drivers-autoprobe", autoprobes{k})
+	k.eswitch = reconcile.NewShadow[string, spec.Eswitch]("eswitch-mode", eswitches{k})
 	k.number = reconcile.NewShadow[string, uint16]("num-vfs", numbers{k})
 	k.mac = reconcile.NewShadow[vfKey, spec.VF]("mac-address", vfs{k, spec.VFMAC})
 	k.settings = reconcile.NewShadow[vfKey, spec.VF]("vf", vfs{k, settings})
@@ -340,6 +343,10 @@ func (k *Keeper) drifted(name string, f *Function) bool {
 		k.number.Observe(name, f.Number)
 		drift = n != f.Number
 	}
+	if mode, ok := k.wantEswitch(name); ok && f.Eswitch != spec.EswitchNone {
+		k.eswitch.Observe(name, f.Eswitch)
+		drift = drift || mode != f.Eswitch
+	}
 	if on, ok := k.wantAutoprobe(name); ok && f.Autoprobe != nil {
 		k.autoprobe.Observe(name, *f.Autoprobe)
 		drift = drift || on != *f.Autoprobe
@@ -360,6 +367,7 @@ func (k *Keeper) drifted(name string, f *Function) bool {
 // forget drops what is known of an interface that went.
 func (k *Keeper) forget(name string) {
 	k.autoprobe.Forget(name)
+	k.eswitch.Forget(name)
 	k.number.Forget(name)
 	for _, key := range k.vfKeys(name) {
 		k.forgetVF(key)
@@ -410,6 +418,14 @@ func (k *Keeper) wantAutoprobe(name string) (bool, bool) {
 	return *s.Autoprobe, true
 }
 
+func (k *Keeper) wantEswitch(name string) (spec.Eswitch, bool) {
+	s := k.want[name]
+	if s == nil || s.Eswitch == spec.EswitchNone {
+		return spec.EswitchNone, false
+	}
+	return s.Eswitch, true
+}
+
 func (k *Keeper) wantNumber(name string) (uint16, bool) {
 	s := k.want[name]
 	if s == nil || s.Number == nil {
@@ -436,9 +452,11 @@ func (k *Keeper) wantVF(of spec.VFAttributes) func(vfKey) (spec.VF, bool) {
 func (k *Keeper) sync(names []string, undo *reconcile.Undo) error {
 	return inOrder(undo,
 		func() error { return k.autoprobe.Put(names, k.wantAutoprobe, undo) },
+		func() error { return k.eswitch.Put(names, k.wantEswitch, undo) },
 		func() error { return k.number.Put(names, k.wantNumber, undo) },
 		func() error { return k.syncVFs(names, undo) },
 		func() error { return k.number.Delete(names, k.wantNumber, undo) },
+		func() error { return k.eswitch.Delete(names, k.wantEswitch, undo) },
 		func() error { return k.autoprobe.Delete(names, k.wantAutoprobe, undo) },
 	)
 }

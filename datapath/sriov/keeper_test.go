@@ -222,10 +222,13 @@ func TestRefused(t *testing.T) {
 		{"an assured rate on igb", some(2, in(spec.VF{Has: spec.VFMinRate, MinRate: 20})), spec.VFRef{Attribute: spec.VFMinRate}, "igb"},
 		{"a link on igb", some(2, in(spec.VF{Has: spec.VFLinkState})), spec.VFRef{Attribute: spec.VFLinkState}, "igb"},
 		{"a service tag on igb", some(2, in(spec.VF{Has: spec.VFVLAN, VLAN: 3, TPID: spec.TPIDService})), spec.VFRef{Attribute: spec.VFVLAN}, "TPID_0X88A8"},
+		{"a mode of what has none", map[string]*spec.SRIOV{"pf2": {Eswitch: spec.EswitchSwitchdev}}, spec.VFRef{VF: -1, Attribute: spec.VFEswitch}, "no switch"},
+		{"a mode while in use", map[string]*spec.SRIOV{"pf": {Eswitch: spec.EswitchSwitchdev}}, spec.VFRef{VF: -1, Attribute: spec.VFEswitch}, "1 (HOST)"},
 		{"one address on two devices", other, spec.VFRef{Attribute: spec.VFMAC}, "of pf2"},
 	}
 	b := newBed(t, "pf", "pf2", "plain")
 	b.machine.devices["plain"].incapable = true
+	b.machine.devices["pf"].mode = spec.EswitchLegacy
 	b.apply(some(2, map[uint16]spec.VF{1: whole(1)}))
 	b.machine.hand(func(m *machine) { m.devices["pf"].vfs[1].netdev.Flags = 1 })
 	was := b.machine.text()
@@ -400,12 +403,13 @@ func (forgetful) SetVF(*Function, uint16, spec.VF, spec.VFAttributes) error { re
 // the machine, what is kept and what is told as they were.
 func TestFaults(t *testing.T) {
 	b := newBed(t, "pf", "pf2")
+	b.machine.devices["pf"].mode = spec.EswitchLegacy
 	before := some(3, map[uint16]spec.VF{0: whole(1), 2: {Has: spec.VFVLAN, VLAN: 30, TPID: spec.TPIDCustomer}})
 	before["pf2"] = &spec.SRIOV{Number: number(2), VFs: map[uint16]spec.VF{1: whole(5)}}
 	b.apply(before)
 	off := false
 	after := some(4, map[uint16]spec.VF{0: whole(2), 1: whole(3), 3: whole(4)})
-	after["pf"].Autoprobe = &off
+	after["pf"].Autoprobe, after["pf"].Eswitch = &off, spec.EswitchSwitchdev
 	after["pf2"] = nil
 	b.machine.devices["pf"].vfs[1].set.VLAN = 44 // by hand
 	was, kept, told := b.machine.text(), copyOriginals(b.saved), *b.View("pf")
@@ -511,5 +515,30 @@ func TestCounters(t *testing.T) {
 	want := map[string]map[uint16]spec.VFCounters{"pf": {1: {InFrames: 1}, 2: {InFrames: 2}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestEswitch sets the mode of a device's switch with its functions, has it changed
+// by hand, and gives it back.
+func TestEswitch(t *testing.T) {
+	b := newBed(t, "pf")
+	b.machine.devices["pf"].mode = spec.EswitchLegacy
+	c := some(2, map[uint16]spec.VF{0: {Has: spec.VFMaxRate, MaxRate: 50}})
+	c["pf"].Eswitch, c["pf"].Repair = spec.EswitchSwitchdev, true
+	b.apply(c)
+	s := b.View("pf")
+	if s.Eswitch != spec.EswitchSwitchdev || len(s.VFs) != 2 || s.VFs[1].Representor != "rep1" || s.VFs[0].MaxRate != 50 || s.Pending != spec.VFPendingNone {
+		t.Errorf("told %+v", s)
+	}
+	b.machine.hand(func(m *machine) { m.devices["pf"].mode = spec.EswitchLegacy })
+	b.step(time.Now(), true)
+	if s := b.View("pf"); s.Eswitch != spec.EswitchSwitchdev {
+		t.Errorf("told %+v, want the mode put back", s)
+	}
+	b.open()
+	b.apply(c)
+	b.apply(map[string]*spec.SRIOV{"pf": nil})
+	if d := b.machine.devices["pf"]; d.mode != spec.EswitchLegacy || len(d.vfs) > 0 || len(b.saved) > 0 {
+		t.Errorf("mode %s, %d functions, kept %v; want it as it was found", d.mode, len(d.vfs), b.saved)
 	}
 }

@@ -32,6 +32,8 @@ type kernel interface {
 	// SetVF sets one attribute of a virtual function to what it is in v; both
 	// rates at once.
 	SetVF(f *Function, vf uint16, v spec.VF, one spec.VFAttributes) error
+	// SetEswitch sets the mode of a device's own switch.
+	SetEswitch(f *Function, mode spec.Eswitch) error
 	// Rebind takes a virtual function from its driver and gives it back.
 	Rebind(f *Function, vf uint16) error
 }
@@ -49,6 +51,7 @@ type Function struct {
 	Autoprobe        *bool
 	NUMANode         *uint16
 	Driver, Firmware string
+	Eswitch          spec.Eswitch
 	// VFs are the virtual functions, by number: as many as there are, or fewer
 	// while the kernel makes them.
 	VFs []Virtual
@@ -65,6 +68,8 @@ type Virtual struct {
 	Born uint64
 	// Netdev is its interface; nil where there is none in this namespace.
 	Netdev *netdev.Link
+	// Port is its port in the device's switch; nil where that has none.
+	Port *netdev.DevlinkPort
 }
 
 // Use is who uses it.
@@ -93,8 +98,9 @@ func handsOver(driver string) bool {
 // host is the kernel of this machine: netlink, and sysfs by the names that
 // netlink gives, since /sys/class/net may be that of another namespace.
 type host struct {
-	conn *netdev.Conn
-	bus  string // "/sys/bus"
+	conn    *netdev.Conn
+	devlink *netdev.Devlink
+	bus     string // "/sys/bus"
 }
 
 func (h *host) device(bus, device string) string { return filepath.Join(h.bus, bus, "devices", device) }
@@ -150,7 +156,36 @@ func (h *host) readFunction(f *Function, behind map[string]*netdev.Link) error {
 	}
 	f.Speed, _ = h.conn.Speed(f.Name)
 	f.Driver, f.Firmware = h.conn.Driver(f.Name)
-	return h.readVFs(f, dir, behind)
+	if f.Eswitch, err = h.devlink.Eswitch(f.Bus, f.Device); err != nil {
+		return err
+	}
+	if err := h.readVFs(f, dir, behind); err != nil || f.Eswitch != spec.EswitchSwitchdev {
+		return err
+	}
+	return h.readPorts(f)
+}
+
+// readPorts reads the ports of the virtual functions in the device's switch. In the
+// mode switchdev their rates are those of the ports.
+func (h *host) readPorts(f *Function) error {
+	ports, err := h.devlink.Ports(f.Bus, f.Device)
+	if err != nil {
+		return err
+	}
+	for id := range f.VFs {
+		v := &f.VFs[id]
+		v.Set = v.Set.Only(v.Set.Has &^ (spec.VFMinRate | spec.VFMaxRate))
+		p, ok := ports[uint16(id)]
+		if !ok {
+			continue
+		}
+		v.Port = &p
+		if p.HasRates {
+			v.Set.Take(spec.VF{MinRate: p.MinRate}, spec.VFMinRate)
+			v.Set.Take(spec.VF{MaxRate: p.MaxRate}, spec.VFMaxRate)
+		}
+	}
+	return nil
 }
 
 func (h *host) readVFs(f *Function, dir string, behind map[string]*netdev.Link) error {
@@ -248,7 +283,14 @@ func (h *host) SetAutoprobe(f *Function, on bool) error {
 	return write(filepath.Join(h.device(f.Bus, f.Device), "sriov_drivers_autoprobe"), text)
 }
 
+func (h *host) SetEswitch(f *Function, mode spec.Eswitch) error {
+	return h.devlink.SetEswitch(f.Bus, f.Device, mode)
+}
+
 func (h *host) SetVF(f *Function, vf uint16, v spec.VF, one spec.VFAttributes) error {
+	if p := f.vf(vf); one == spec.VFMaxRate && f.Eswitch == spec.EswitchSwitchdev && p != nil && p.Port != nil {
+		return h.devlink.SetRates(f.Bus, f.Device, p.Port.Index, v.MinRate, v.MaxRate)
+	}
 	return h.conn.SetVF(f.Index, vf, v, one)
 }
 

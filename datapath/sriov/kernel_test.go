@@ -40,6 +40,7 @@ type device struct {
 	down      int // looks until the carrier is back
 	vfs       []virtual
 	incapable bool
+	mode      spec.Eswitch
 }
 
 type virtual struct {
@@ -94,7 +95,7 @@ func (d *device) read(name string) *Function {
 		return f
 	}
 	probe := d.probe
-	f.Autoprobe = &probe
+	f.Autoprobe, f.Eswitch = &probe, d.mode
 	if d.up {
 		f.Flags |= unix.IFF_UP
 	}
@@ -109,6 +110,9 @@ func (d *device) read(name string) *Function {
 		if v.Driver == "igbvf" {
 			link := d.vfs[i].netdev
 			v.Netdev = &link
+		}
+		if d.mode == spec.EswitchSwitchdev {
+			v.Port = &netdev.DevlinkPort{Index: uint32(128 + i), VF: uint16(i), Netdev: fmt.Sprintf("rep%d", i), HasRates: true}
 		}
 		f.VFs = append(f.VFs, v)
 	}
@@ -172,6 +176,13 @@ func (m *machine) SetAutoprobe(f *Function, on bool) error {
 	})
 }
 
+func (m *machine) SetEswitch(f *Function, mode spec.Eswitch) error {
+	return m.write(f, fmt.Sprintf("%s mode %s", f.Name, mode), func(d *device) error {
+		d.mode = mode
+		return nil
+	})
+}
+
 func (m *machine) SetVF(f *Function, vf uint16, v spec.VF, one spec.VFAttributes) error {
 	return m.write(f, fmt.Sprintf("%s vf %d %s %s", f.Name, vf, one, v.Value(one)), func(d *device) error {
 		if int(vf) >= len(d.vfs) {
@@ -229,7 +240,7 @@ func (m *machine) text() string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(m.devices)) {
 		d := m.devices[name]
-		lines = append(lines, fmt.Sprintf("%s: autoprobe %t, %d virtual functions", name, d.probe, len(d.vfs)))
+		lines = append(lines, fmt.Sprintf("%s: autoprobe %t, mode %s, %d virtual functions", name, d.probe, d.mode, len(d.vfs)))
 		for i, v := range d.vfs {
 			lines = append(lines, fmt.Sprintf("  %d: %+v", i, v.set))
 		}

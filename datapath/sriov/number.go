@@ -132,7 +132,7 @@ func (t numbers) set(f *Function, n uint16) error {
 		if err := k.kernel.SetNumber(f, step); err != nil {
 			return fmt.Errorf("interface %s: set num-vfs to %d: %w", f.Name, step, err)
 		}
-		now, err := k.await(f.Name, func(now *Function) bool { return now.Number == step && len(now.VFs) == int(step) })
+		now, err := k.await(f.Name, func(now *Function) bool { return now.Number == step && now.represented() })
 		if err != nil {
 			return err
 		}

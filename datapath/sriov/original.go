@@ -12,10 +12,13 @@ import (
 type Original struct {
 	Number    *uint16            `json:"number,omitempty"`
 	Autoprobe *bool              `json:"autoprobe,omitempty"`
+	Eswitch   spec.Eswitch       `json:"eswitch,omitempty"` // EswitchNone where it is not ours
 	VFs       map[uint16]spec.VF `json:"vfs,omitempty"`
 }
 
-func (o *Original) empty() bool { return o.Number == nil && o.Autoprobe == nil && len(o.VFs) == 0 }
+func (o *Original) empty() bool {
+	return o.Number == nil && o.Autoprobe == nil && o.Eswitch == spec.EswitchNone && len(o.VFs) == 0
+}
 
 // number notes the number, where it is not ours yet.
 func (o *Original) number(f *Function) {
@@ -29,6 +32,12 @@ func (o *Original) autoprobe(f *Function) {
 	if o.Autoprobe == nil && f.Autoprobe != nil {
 		on := *f.Autoprobe
 		o.Autoprobe = &on
+	}
+}
+
+func (o *Original) eswitch(f *Function) {
+	if o.Eswitch == spec.EswitchNone {
+		o.Eswitch = f.Eswitch
 	}
 }
 
@@ -85,6 +94,9 @@ func (k *Keeper) noteOriginals(name string) {
 	}
 	if s.Autoprobe != nil {
 		o.autoprobe(f)
+	}
+	if s.Eswitch != spec.EswitchNone {
+		o.eswitch(f)
 	}
 	for id, v := range s.VFs {
 		if have := f.vf(id); have != nil && v.Has != 0 {

@@ -50,7 +50,7 @@ func (k *Keeper) state(name string, f *Function) *spec.SRIOVState {
 	}
 	if f.Capable {
 		a := k.abilities(f)
-		s.Can, s.QinQ = a.can, a.qinq
+		s.Can, s.QinQ, s.Eswitch = a.can, a.qinq, f.Eswitch
 	}
 	if f.Bus == "pci" && f.Capable {
 		s.PCI = f.Device
@@ -88,6 +88,9 @@ func (k *Keeper) pending(name string, f *Function, s *spec.SRIOVState) spec.VFPe
 
 func (v *Virtual) state() spec.VFState {
 	s := spec.VFState{VF: v.Set, PCI: v.PCI, Driver: v.Driver, Use: v.Use()}
+	if v.Port != nil {
+		s.Representor = v.Port.Netdev
+	}
 	if n := v.Netdev; n != nil {
 		s.Netdev, s.Index, s.LinkUp = n.Name, n.Index, n.AdminUp() && n.Carrier()
 		s.RebindPending = v.Set.Has&spec.VFMAC != 0 && !v.Set.Trust && !v.Set.MAC.IsZero() && v.Set.MAC != n.MAC

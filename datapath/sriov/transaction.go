@@ -127,7 +127,7 @@ func (t *Transaction) Commit() error {
 
 // begin takes over what an earlier instance left, and makes the first change.
 func (k *Keeper) begin(names []string) error {
-	for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.mac.Load, k.settings.Load} {
+	for _, load := range []func() error{k.autoprobe.Load, k.eswitch.Load, k.number.Load, k.mac.Load, k.settings.Load} {
 		if err := load(); err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func (k *Keeper) Flush() error {
 		return err
 	}
 	if !k.ready {
-		for _, load := range []func() error{k.autoprobe.Load, k.number.Load, k.mac.Load, k.settings.Load} {
+		for _, load := range []func() error{k.autoprobe.Load, k.eswitch.Load, k.number.Load, k.mac.Load, k.settings.Load} {
 			if err := load(); err != nil {
 				return err
 			}

@@ -29,6 +29,7 @@ func (k *Keeper) validate(name string, was *spec.SRIOV) error {
 		v.number = *s.Number
 		v.checkNumber()
 	}
+	v.checkEswitch()
 	if s.Autoprobe != nil && f.Autoprobe == nil {
 		v.fail(-1, 0, "drivers-autoprobe: its device has no such switch")
 	}
@@ -73,17 +74,35 @@ func (v *validation) checkNumber() {
 	}
 }
 
-// wantUnused refuses a number that takes a virtual function from who uses it.
-func (f *Function) wantUnused(name string, number uint16) error {
-	if number == f.Number {
-		return nil
+// checkEswitch looks at the mode of the device's switch: another one takes virtual
+// functions from who uses them.
+func (v *validation) checkEswitch() {
+	switch users := v.f.users(); {
+	case v.s.Eswitch == spec.EswitchNone || v.s.Eswitch == v.f.Eswitch:
+	case v.f.Eswitch == spec.EswitchNone:
+		v.fail(-1, spec.VFEswitch, "the device of %s has no switch whose mode could be set", v.name)
+	case len(users) > 0 && !v.s.Force:
+		v.fail(-1, spec.VFEswitch, "%s instead of %s is for virtual functions that nobody uses, and in use are %s: free them, or set on-shrink to FORCE first",
+			v.s.Eswitch, v.f.Eswitch, strings.Join(users, ", "))
 	}
-	var users []string
+}
+
+// users are the virtual functions in use, with who uses them.
+func (f *Function) users() (users []string) {
 	for id := range f.VFs {
 		if use := f.VFs[id].Use(); use.InUse() {
 			users = append(users, fmt.Sprintf("%d (%s)", id, use))
 		}
 	}
+	return users
+}
+
+// wantUnused refuses a number that takes a virtual function from who uses it.
+func (f *Function) wantUnused(name string, number uint16) error {
+	if number == f.Number {
+		return nil
+	}
+	users := f.users()
 	if len(users) == 0 {
 		return nil
 	}

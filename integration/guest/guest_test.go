@@ -17,6 +17,9 @@ import (
 	"github.com/signalbox/signalbox/integration/testenv"
 )
 
+// boots is how often a machine is booted whose emulator crashes.
+const boots = 3
+
 // bound is how long all tests in the guest may take, on a busy machine.
 const bound = 14 * time.Minute
 
@@ -53,7 +56,15 @@ func boot(t *testing.T, kit Kit, pkg, pattern string) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	err = m.Boot(ctx, []string{element, buildTests(t, folder, pkg)}, fmt.Sprintf(script, pattern), io.MultiWriter(&out, os.Stderr))
+	tests := buildTests(t, folder, pkg)
+	for range boots {
+		out.Reset()
+		err = m.Boot(ctx, []string{element, tests}, fmt.Sprintf(script, pattern), io.MultiWriter(&out, os.Stderr))
+		if !errors.Is(err, ErrCrashed) {
+			break
+		}
+		t.Logf("booting again: %v", err)
+	}
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)
 	}

@@ -116,6 +116,11 @@ func (m *Machine) archiveBase(ctx context.Context, image *debian.Root, busybox s
 // ErrFailed says that what ran in the guest ended with a failure.
 var ErrFailed = errors.New("it failed in the guest")
 
+// ErrCrashed says that the emulator itself ended by a signal: nothing is known of
+// what ran in it. QEMU 10 does so at times when a device's memory comes or goes
+// while another processor runs (an assertion in iotlb_to_section).
+var ErrCrashed = errors.New("the emulator crashed")
+
 // Exit codes of QEMU that init.sh brings about.
 const (
 	passed = 0x10<<1 | 1
@@ -158,6 +163,8 @@ func (m *Machine) Boot(ctx context.Context, programs []string, script string, ou
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode() == failed:
 		return fmt.Errorf("%w; its console: %s", ErrFailed, said)
+	case errors.As(err, &exit) && exit.ExitCode() < 0:
+		return fmt.Errorf("%w: %w: %s", ErrCrashed, err, complaints.Bytes())
 	}
 	return fmt.Errorf("guest: QEMU ended with %w: %s; its console: %s", err, complaints.Bytes(), said)
 }

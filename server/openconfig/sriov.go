@@ -42,7 +42,8 @@ func decodeSRIOV(name string, entry *interfaceEntry) (*spec.SRIOV, error) {
 	}
 	s := &spec.SRIOV{
 		Number: config.NumVfs, Autoprobe: config.DriversAutoprobe,
-		Force: config.OnShrink == oc.SignalboxSriov_Shrink_FORCE, Repair: config.OnDrift == oc.SignalboxSriov_Drift_REPAIR,
+		Eswitch: spec.Eswitch(config.EswitchMode), // in the same order; a test compares
+		Force:   config.OnShrink == oc.SignalboxSriov_Shrink_FORCE, Repair: config.OnDrift == oc.SignalboxSriov_Drift_REPAIR,
 	}
 	if !value(config.Enabled, true) {
 		s.Number = new(uint16) // what is set of virtual functions waits until there are any
@@ -119,6 +120,9 @@ func sriovPath(name string, ref *spec.VFRef) schema.Path {
 	if ref.VF < 0 {
 		if ref.Attribute == spec.VFNumber {
 			return at(ocpath.InterfacesInterfaceSriovConfigNumVfs, name)
+		}
+		if ref.Attribute == spec.VFEswitch {
+			return at(ocpath.InterfacesInterfaceSriovConfigEswitchMode, name)
 		}
 		return at(ocpath.InterfacesInterfaceSriov, name)
 	}

@@ -27,6 +27,7 @@ func sriovState(r *Row, s *spec.SRIOVState) {
 	}
 	r.text(ocpath.InterfacesInterfaceSriovStateDriver, s.Driver)
 	r.text(ocpath.InterfacesInterfaceSriovStateFirmwareVersion, s.Firmware)
+	r.name(ocpath.InterfacesInterfaceSriovStateEswitchMode, s.Eswitch.String())
 	r.put(ocpath.InterfacesInterfaceSriovStateCapability, capabilities(s))
 	if s.Configured {
 		r.name(ocpath.InterfacesInterfaceSriovStateOnShrink, choice(s.Force, "FORCE", "REJECT_IF_IN_USE"))
@@ -56,6 +57,7 @@ func capabilities(s *spec.SRIOVState) schema.Value {
 		{s.Can&spec.VFMaxRate != 0, "VF_MAX_TX_RATE"},
 		{s.Can&spec.VFMinRate != 0, "VF_MIN_TX_RATE"},
 		{s.QinQ, "VF_QINQ"},
+		{s.Eswitch != spec.EswitchNone, "ESWITCH_MODE"},
 	} {
 		if c.has {
 			elems = append(elems, schema.EnumValue(c.name))
@@ -121,6 +123,7 @@ func virtualDevice(r *Row, v *spec.VFState) {
 	r.text(ocpath.InterfacesInterfaceSriovVfsVfStatePciAddress, v.PCI)
 	r.text(ocpath.InterfacesInterfaceSriovVfsVfStateDriver, v.Driver)
 	r.text(ocpath.InterfacesInterfaceSriovVfsVfStateNetdev, v.Netdev)
+	r.text(ocpath.InterfacesInterfaceSriovVfsVfStateRepresentor, v.Representor)
 	r.name(ocpath.InterfacesInterfaceSriovVfsVfStateUsedBy, v.Use.String())
 	if v.Netdev != "" {
 		r.bool(ocpath.InterfacesInterfaceSriovVfsVfStateLinkUp, v.LinkUp)

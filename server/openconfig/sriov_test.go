@@ -20,11 +20,11 @@ func fullSRIOV() *spec.Interface {
 	on, node := true, uint16(1)
 	return &spec.Interface{Name: "eth1", Present: true, SRIOV: &spec.SRIOVState{
 		Total: 63, Autoprobe: &on, PCI: "0000:01:00.0", NUMANode: &node, Driver: "ice", Firmware: "4.40",
-		Can: spec.VFAll, QinQ: true, Pending: spec.VFPendingRetry, Fault: "refused", Configured: true, Repair: true,
+		Can: spec.VFAll, QinQ: true, Eswitch: spec.EswitchSwitchdev, Pending: spec.VFPendingRetry, Fault: "refused", Configured: true, Repair: true,
 		VFs: []spec.VFState{{
 			VF: spec.VF{Has: spec.VFAll, MAC: spec.MAC{2, 0, 0, 0, 0, 1}, VLAN: 10, PCP: 3, TPID: spec.TPIDService, MinRate: 5, MaxRate: 100,
 				SpoofCheck: true, Trust: true, Link: spec.VFLinkEnable},
-			PCI: "0000:01:10.0", Driver: "iavf", Netdev: "eth1v0", Index: 9, Use: spec.VFUsedByHost, LinkUp: true,
+			PCI: "0000:01:10.0", Driver: "iavf", Netdev: "eth1v0", Index: 9, Representor: "eth1r0", Use: spec.VFUsedByHost, LinkUp: true,
 		}, {Use: spec.VFUnused, Driver: "vfio-pci"}},
 	}}
 }
@@ -39,7 +39,8 @@ func TestSRIOVState(t *testing.T) {
 	compare(t, got, []string{
 		"state/enabled = true", "state/num-vfs = 2", "state/free-vfs = 1", "state/total-vfs = 63", "state/drivers-autoprobe = true",
 		"state/pci-address = 0000:01:00.0", "state/numa-node = 1", "state/driver = ice", "state/firmware-version = 4.40",
-		"state/capability = VF_SPOOF_CHECK,VF_TRUST,VF_LINK_STATE,VF_MAX_TX_RATE,VF_MIN_TX_RATE,VF_QINQ",
+		"state/capability = VF_SPOOF_CHECK,VF_TRUST,VF_LINK_STATE,VF_MAX_TX_RATE,VF_MIN_TX_RATE,VF_QINQ,ESWITCH_MODE",
+		"state/eswitch-mode = SWITCHDEV", "vfs/vf[id=0]/state/representor = eth1r0",
 		"state/on-shrink = REJECT_IF_IN_USE", "state/on-drift = REPAIR", "state/pending-action = RETRY", "state/fault = refused",
 		"vfs/vf[id=0]/id = 0", "vfs/vf[id=0]/state/id = 0", "vfs/vf[id=0]/state/mac-address = 02:00:00:00:00:01",
 		"vfs/vf[id=0]/state/vlan-id = 10", "vfs/vf[id=0]/state/vlan-pcp = 3", "vfs/vf[id=0]/state/vlan-tpid = TPID_0X88A8",
@@ -68,8 +69,8 @@ func TestDecodeSRIOV(t *testing.T) {
 	}{
 		{"number", withSRIOV(`"config":{"num-vfs":2}`), &spec.SRIOV{Number: &two, VFs: map[uint16]spec.VF{}}},
 		{"disabled", withSRIOV(`"config":{"enabled":false,"num-vfs":2},"vfs":{"vf":[{"id":1,"config":{"id":1,"trust":true}}]}`), &spec.SRIOV{Number: &none}},
-		{"options", withSRIOV(`"config":{"drivers-autoprobe":false,"on-shrink":"FORCE","on-drift":"REPAIR"}`),
-			&spec.SRIOV{Autoprobe: &off, Force: true, Repair: true, VFs: map[uint16]spec.VF{}}},
+		{"options", withSRIOV(`"config":{"drivers-autoprobe":false,"eswitch-mode":"SWITCHDEV","on-shrink":"FORCE","on-drift":"REPAIR"}`),
+			&spec.SRIOV{Autoprobe: &off, Eswitch: spec.EswitchSwitchdev, Force: true, Repair: true, VFs: map[uint16]spec.VF{}}},
 		{"all of a function",
 			withVF(`"mac-address":"02:00:00:00:00:01","vlan-id":10,"vlan-pcp":3,"vlan-tpid":"TPID_0X88A8","min-tx-rate":1,"max-tx-rate":2,"spoof-check":false,"trust":true,"link-state":"DISABLE"`),
 			&spec.SRIOV{Number: &two, VFs: map[uint16]spec.VF{1: {Has: spec.VFAll, MAC: spec.MAC{2, 0, 0, 0, 0, 1}, VLAN: 10, PCP: 3,
@@ -118,6 +119,7 @@ func TestSRIOVPaths(t *testing.T) {
 	for ref, want := range map[spec.VFRef]string{
 		{VF: -1}:                              front,
 		{VF: -1, Attribute: spec.VFNumber}:    "/config/num-vfs",
+		{VF: -1, Attribute: spec.VFEswitch}:   "/config/eswitch-mode",
 		{VF: 3, Attribute: spec.VFNumber}:     "/vfs/vf[id=3]",
 		{VF: 3, Attribute: spec.VFMAC}:        "/vfs/vf[id=3]/config/mac-address",
 		{VF: 3, Attribute: spec.VFVLAN}:       "/vfs/vf[id=3]/config/vlan-id",
@@ -137,6 +139,14 @@ func TestSRIOVPaths(t *testing.T) {
 func TestVFLinksAreInTheModelsOrder(t *testing.T) {
 	for e, d := range oc.ΛEnum["E_SignalboxSriov_LinkState"] {
 		if got := spec.VFLink(e - 1).String(); got != d.Name {
+			t.Errorf("%s is decoded as %s", d.Name, got)
+		}
+	}
+}
+
+func TestEswitchModesAreInTheModelsOrder(t *testing.T) {
+	for e, d := range oc.ΛEnum["E_SignalboxSriov_EswitchMode"] {
+		if got := spec.Eswitch(e).String(); got != d.Name {
 			t.Errorf("%s is decoded as %s", d.Name, got)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/signalbox/signalbox/integration/element"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -47,11 +49,11 @@ func TestNetdevsimStateFollows(t *testing.T) {
 	r := newRig(t)
 	write(t, "/sys/bus/netdevsim/new_device", "11 1 4")
 	name := simulated(t, r, "netdevsim11")
-	ok(t, r.replace(name, config(2, "enabled", true, "on-shrink", "FORCE", "on-drift", "REPAIR"), nil, vf{
+	ok(t, r.replace(name, config(2, "enabled", true, "on-shrink", "FORCE", "on-drift", "REPAIR", "eswitch-mode", "SWITCHDEV"), nil, vf{
 		"mac-address": address(1), "vlan-id": 5, "vlan-pcp": 6, "vlan-tpid": "TPID_0X88A8", "min-tx-rate": 50, "max-tx-rate": 500,
 		"spoof-check": true, "trust": true, "link-state": "DISABLE",
 	}))
-	r.follows(t, name, 14)
+	r.follows(t, name, 15)
 }
 
 // follows wants so many configured leaves of an interface's sriov to be as their
@@ -95,4 +97,37 @@ func simulated(t *testing.T, r *rig, device string) (name string) {
 		return err
 	})
 	return name
+}
+
+// TestNetdevsimSwitchdev has the device's switch show the ports of virtual
+// functions, whose representors become ports of the element's switch.
+func TestNetdevsimSwitchdev(t *testing.T) {
+	r := newRig(t)
+	ok(t, unix.Mount("none", "/sys/kernel/debug", "debugfs", 0, ""))
+	write(t, "/sys/bus/netdevsim/new_device", "12 1 4")
+	name := simulated(t, r, "netdevsim12")
+	r.leaf(t, name, "state/eswitch-mode", "LEGACY")
+	rated := vf{"min-tx-rate": 10, "max-tx-rate": 100}
+	ok(t, r.replace(name, config(2, "eswitch-mode", "SWITCHDEV", "on-drift", "REPAIR"), rated))
+	r.leaf(t, name, "state/eswitch-mode", "SWITCHDEV")
+	r.leaf(t, name, "vfs/vf[id=0]/state/max-tx-rate", "100")
+	r.leaf(t, name, "state/pending-action", "NONE")
+	const port = "/sys/kernel/debug/netdevsim/netdevsim12/ports/128/" // of the first function
+	if least, most := read(t, port+"tx_share"), read(t, port+"tx_max"); least != "10" || most != "100" {
+		t.Errorf("the device has rates of %s to %s Mbit/s, want 10 to 100", least, most)
+	}
+	representor, err := r.Text(t.Context(), "/interfaces/interface[name="+name+"]/sriov/vfs/vf[id=1]/state/representor")
+	ok(t, err)
+	ok(t, r.Configure(t.Context(), element.Access(representor, 10)))
+	r.leafOf(t, "/interfaces/interface[name="+representor+"]/switch-port/state/forwarding", "true")
+	ok(t, netlink.DevLinkSetEswitchMode(&netlink.DevlinkDevice{BusName: "netdevsim", DeviceName: "netdevsim12"}, "legacy"))
+	r.leafOf(t, "/interfaces/interface[name="+representor+"]/state/oper-status", "NOT_PRESENT")
+	r.leaf(t, name, "state/eswitch-mode", "SWITCHDEV") // repaired
+	r.leafOf(t, "/interfaces/interface[name="+representor+"]/switch-port/state/forwarding", "true")
+	r.leaf(t, name, "vfs/vf[id=0]/state/max-tx-rate", "100")
+	_, err = r.Set(t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{
+		element.Path("/interfaces/interface[name=" + name + "]"), element.Path("/interfaces/interface[name=" + representor + "]")}})
+	ok(t, err)
+	r.leaf(t, name, "state/eswitch-mode", "LEGACY")
+	r.leaf(t, name, "state/num-vfs", "0")
 }
