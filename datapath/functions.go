@@ -44,10 +44,17 @@ func (d *Datapath) openFunctions() error {
 // endFunctions ends the keeper. d.alive is held, so that nobody asks it for
 // anything any more.
 func (d *Datapath) endFunctions() error {
-	if d.functions == nil {
-		return nil
+	var errs []error
+	if d.functions != nil {
+		errs = append(errs, d.functions.Close())
 	}
-	return errors.Join(d.functions.Close(), d.functionsConn.Close(), d.functionsDevlink.Close())
+	if d.functionsConn != nil {
+		errs = append(errs, d.functionsConn.Close())
+	}
+	if d.functionsDevlink != nil {
+		errs = append(errs, d.functionsDevlink.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // lookAtFunctions has the keeper look at an interface with a device behind it.

@@ -260,13 +260,31 @@ func (k *Keeper) read(name string) (*Function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}
-	f := functions[name]
+	return k.took(name, functions[name]), nil
+}
+
+// refresh reads again how the virtual functions of a physical one are set; nil
+// where it is not there.
+func (k *Keeper) refresh(name string) (*Function, error) {
+	f := k.functions[name]
+	if f == nil || !f.Capable {
+		return k.read(name)
+	}
+	f, err := k.kernel.Refresh(f)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", name, err)
+	}
+	return k.took(name, f), nil
+}
+
+// took keeps what was read of an interface.
+func (k *Keeper) took(name string, f *Function) *Function {
 	if f == nil {
 		delete(k.functions, name)
 	} else {
 		k.functions[name] = f
 	}
-	return f, nil
+	return f
 }
 
 // near are the interfaces of a physical function's virtual functions, as last
@@ -284,8 +302,13 @@ func (k *Keeper) near(name string) (names []string) {
 // await reads a physical function until it is as wanted, for a bounded time, and
 // gives it as it was last read; nil where it is not there any more.
 func (k *Keeper) await(name string, ok func(*Function) bool) (*Function, error) {
+	return k.awaitBy(k.read, name, ok)
+}
+
+// awaitBy is await by one of the ways to read.
+func (k *Keeper) awaitBy(read func(string) (*Function, error), name string, ok func(*Function) bool) (*Function, error) {
 	for deadline := time.Now().Add(k.patience); ; time.Sleep(lookAgain) {
-		f, err := k.read(name)
+		f, err := read(name)
 		if err != nil || f == nil || ok(f) || time.Now().After(deadline) {
 			return f, err
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,10 @@ type kernel interface {
 	// is left out. The interfaces of virtual functions are found only among
 	// them, or where sysfs shows them.
 	Read(names []string) (map[string]*Function, error)
+	// Refresh reads again how the virtual functions of a physical one are set, and
+	// its carrier, but not who uses them: that takes longer. It is nil where the
+	// interface is not there.
+	Refresh(f *Function) (*Function, error)
 	// Counters reads what a physical function's driver counts of its virtual
 	// functions.
 	Counters(f *Function) (map[uint16]spec.VFCounters, error)
@@ -129,6 +134,33 @@ func (h *host) Read(names []string) (map[string]*Function, error) {
 	return all, nil
 }
 
+func (h *host) Refresh(f *Function) (*Function, error) {
+	l, err := h.conn.LinkNamed(f.Name)
+	if errors.Is(err, unix.ENODEV) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := *f
+	now.Link, now.VFs = l, slices.Clone(f.VFs)
+	vfs, err := h.conn.VFs(l.Index, false)
+	if l.Index != f.Index || len(vfs) != len(f.VFs) || errors.Is(err, unix.ENODEV) {
+		all, err := h.Read([]string{f.Name}) // it is another one
+		return all[f.Name], err
+	}
+	if err != nil {
+		return nil, err
+	}
+	for id := range now.VFs {
+		now.VFs[id].Set = vfs[uint16(id)].Set
+	}
+	if now.Eswitch == spec.EswitchSwitchdev {
+		return &now, h.readPorts(&now)
+	}
+	return &now, nil
+}
+
 // readFunction reads what a physical function has beside an interface.
 func (h *host) readFunction(f *Function, behind map[string]*netdev.Link) error {
 	if f.Device == "" || f.Bus == "" {
@@ -175,6 +207,7 @@ func (h *host) readPorts(f *Function) error {
 	for id := range f.VFs {
 		v := &f.VFs[id]
 		v.Set = v.Set.Only(v.Set.Has &^ (spec.VFMinRate | spec.VFMaxRate))
+		v.Port = nil
 		p, ok := ports[uint16(id)]
 		if !ok {
 			continue

@@ -74,6 +74,11 @@ func (m *machine) Read(names []string) (map[string]*Function, error) {
 	return all, nil
 }
 
+func (m *machine) Refresh(f *Function) (*Function, error) {
+	all, err := m.Read([]string{f.Name})
+	return all[f.Name], err
+}
+
 func (m *machine) Counters(f *Function) (map[uint16]spec.VFCounters, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -150,7 +150,7 @@ func (t numbers) set(f *Function, n uint16) error {
 	}
 	if _, known := measured(f.Driver); !known && f.carried {
 		var err error
-		if f, err = k.await(f.Name, func(now *Function) bool { return now.Carrier() }); err != nil || f == nil {
+		if f, err = k.awaitBy(k.refresh, f.Name, func(now *Function) bool { return now.Carrier() }); err != nil || f == nil {
 			return err
 		}
 	}
@@ -185,10 +185,14 @@ func (k *Keeper) restoreSettings(name string) error {
 		if !ok {
 			continue
 		}
+		f, err := k.refresh(name)
+		if err != nil || f.vf(uint16(id)) == nil {
+			return err
+		}
 		if was.MAC.IsZero() {
 			was.Has &^= spec.VFMAC
 		}
-		if err := k.setVF(name, uint16(id), was); err != nil {
+		if err := k.setVF(f, uint16(id), was); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func (f *Function) vf(id uint16) *Virtual {
 // Put sets what v has, and gives back what was ours and v does not have any
 // more. A function that is not there is set when it appears.
 func (t vfs) Put(key vfKey, v spec.VF) error {
-	f, err := t.k.read(key.Name)
+	f, err := t.k.refresh(key.Name)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (t vfs) Put(key vfKey, v spec.VF) error {
 		}
 	}
 	o.vf(key.ID, have.Set, v.Has)
-	if err := t.k.setVF(key.Name, key.ID, want); err != nil {
+	if err := t.k.setVF(f, key.ID, want); err != nil {
 		return err
 	}
 	o.VFs[key.ID] = o.VFs[key.ID].Only(v.Has | ^t.of)
@@ -82,7 +82,7 @@ func (t vfs) Delete(key vfKey) error {
 		return nil
 	}
 	found := o.VFs[key.ID].Only(t.of)
-	f, err := t.k.read(key.Name)
+	f, err := t.k.refresh(key.Name)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (t vfs) Delete(key vfKey) error {
 		goes = f != nil && *o.Number != f.Number
 	}
 	if found.Has != 0 && !goes && f.vf(key.ID) != nil {
-		if err := t.k.setVF(key.Name, key.ID, found); err != nil {
+		if err := t.k.setVF(f, key.ID, found); err != nil {
 			return err
 		}
 	}
@@ -104,24 +104,22 @@ func (t vfs) Delete(key vfKey) error {
 	return nil
 }
 
-// setVF brings a virtual function to what v has, and reads it back. The order is
+// setVF brings a virtual function of f, as it was just read, to what v has, and
+// reads it back. The order is
 // the one that drivers need: an address reaches a function that has a driver only
 // when that is bound again, and a trusted one would overwrite it; so trust is
 // taken away before and given last.
-func (k *Keeper) setVF(name string, id uint16, v spec.VF) error {
-	f, err := k.read(name)
-	if err != nil || f.vf(id) == nil {
-		return err
-	}
-	have := f.VFs[id].Set
+func (k *Keeper) setVF(f *Function, id uint16, v spec.VF) error {
+	name, have := f.Name, f.VFs[id].Set
 	if v.Has&spec.VFMAC != 0 && v.MAC != have.MAC {
 		if have.Trust && v.Has&spec.VFTrust == 0 {
 			v.Take(have, spec.VFTrust)
 		}
-		if f, err = k.setMAC(f, id, v); err != nil || f.vf(id) == nil {
+		now, err := k.setMAC(f, id, v)
+		if err != nil || now.vf(id) == nil {
 			return err
 		}
-		have = f.VFs[id].Set
+		f, have = now, now.VFs[id].Set
 	}
 	for _, one := range []spec.VFAttributes{spec.VFVLAN, spec.VFLinkState, spec.VFMinRate | spec.VFMaxRate, spec.VFSpoofCheck, spec.VFTrust} {
 		if v.Only(one) == have.Only(v.Has&one) {
@@ -161,7 +159,7 @@ func (k *Keeper) retryWithCarrier(f *Function, id uint16, v spec.VF) error {
 	if !f.AdminUp() {
 		return fmt.Errorf(remedy, unix.EINVAL)
 	}
-	now, err := k.await(f.Name, func(now *Function) bool { return now.Carrier() })
+	now, err := k.awaitBy(k.refresh, f.Name, func(now *Function) bool { return now.Carrier() })
 	if err != nil || now == nil {
 		return err
 	}
@@ -209,7 +207,7 @@ func (k *Keeper) setMAC(f *Function, id uint16, v spec.VF) (*Function, error) {
 // compare reads a virtual function back. What differs is an error that names
 // attribute, wanted and got.
 func (k *Keeper) compare(name string, id uint16, v spec.VF) error {
-	f, err := k.read(name)
+	f, err := k.refresh(name)
 	if err != nil || f.vf(id) == nil {
 		return err
 	}

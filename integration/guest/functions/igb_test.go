@@ -70,6 +70,15 @@ func TestIgb(t *testing.T) {
 			t.Errorf("%s virtual functions, want 0 as it was found", n)
 		}
 	})
+	r.step("flushed", func(t *testing.T) {
+		ok(t, r.replace(pf, config(2), full(0)))
+		ok(t, r.Process.Stop())
+		ok(t, element.Flush(t.Context(), r.options.Binary, r.ns))
+		if n := count(t, pf); n != "0" {
+			t.Errorf("%s virtual functions, want 0 as it was found", n)
+		}
+		r.start()
+	})
 }
 
 func pciOf(t *testing.T, name string) string {
@@ -288,6 +297,7 @@ func (r *rig) inUse(t *testing.T) {
 	r.leaf(t, pf, "vfs/vf[id=1]/state/used-by", "HOST")
 	r.leaf(t, pf, "vfs/vf[id=1]/state/link-up", "true")
 	r.leaf(t, pf, "state/free-vfs", "1")
+	r.counted(t, 1, name)
 	r.refused(t, pf, r.replace(pf, config(1), vf{"vlan-id": 7}), "/config/num-vfs", "1 (HOST)")
 	ok(t, r.replace(pf, config(2), vf{"vlan-id": 7}, vf{"mac-address": address(9)}))
 	r.leaf(t, pf, "state/pending-action", "REBIND")
@@ -297,6 +307,34 @@ func (r *rig) inUse(t *testing.T) {
 	if n := count(t, pf); n != "3" {
 		t.Errorf("%s virtual functions, want 3", n)
 	}
+}
+
+// counted sends by the interface of a function, which is then told.
+func (r *rig) counted(t *testing.T, id int, name string) {
+	t.Helper()
+	const frames = 25
+	ok(t, r.ns.AwaitRunning(name, soon))
+	s, err := traffic.Open(r.ns, name)
+	ok(t, err)
+	defer s.Close()
+	out := func() (n uint64) {
+		leaves, err := r.Leaves(t.Context(), fmt.Sprintf("/interfaces/interface[name=%s]/sriov/vfs/vf[id=%d]/state/counters/out-pkts", pf, id))
+		ok(t, err)
+		for _, v := range leaves {
+			n = v.GetUintVal()
+		}
+		return n
+	}
+	before := out()
+	for range frames {
+		ok(t, s.Send(traffic.Frame{Dst: traffic.Broadcast, Src: hardware(t, read(t, "/sys/class/net/"+name+"/address"))}.Bytes(60)))
+	}
+	r.within(t, func() error {
+		if n := out() - before; n < frames {
+			return fmt.Errorf("%d frames of %d are counted", n, frames)
+		}
+		return nil
+	})
 }
 
 // drift changes something by hand.

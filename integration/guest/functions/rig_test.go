@@ -63,6 +63,11 @@ func newRig(t *testing.T) *rig {
 func (r *rig) restart() {
 	r.t.Helper()
 	ok(r.t, r.Kill())
+	r.start()
+}
+
+func (r *rig) start() {
+	r.t.Helper()
 	var err error
 	r.Process, err = element.Start(r.t.Context(), r.options)
 	ok(r.t, err)
