@@ -19,6 +19,9 @@ func (d *Datapath) Check(ctx context.Context, c spec.Change) error {
 	if err := checkValues(c); err != nil {
 		return err
 	}
+	if err := d.checkFunctions(c); err != nil {
+		return err
+	}
 	return d.do(ctx, func() error {
 		if err := d.lookAtNamed(c); err != nil {
 			return err
@@ -47,18 +50,19 @@ func (d *Datapath) Apply(ctx context.Context, c spec.Change) error {
 	if err := checkValues(c); err != nil {
 		return err
 	}
-	return d.do(ctx, func() error { return d.apply(c) })
+	return d.applyWithFunctions(ctx, c)
 }
 
-func (d *Datapath) apply(c spec.Change) error {
+// apply makes the owner's part of a change, and gives what takes it back.
+func (d *Datapath) apply(c spec.Change) (inverse spec.Change, err error) {
 	if err := d.lookAtNamed(c); err != nil {
-		return err
+		return inverse, err
 	}
 	if err := d.lookAtQdiscs(c); err != nil {
-		return err
+		return inverse, err
 	}
 	defer d.model.begin()
-	inverse, err := d.model.update(c)
+	inverse, err = d.model.update(c)
 	if !d.ready {
 		d.tables.touchAll(d.model)
 	}
@@ -66,7 +70,7 @@ func (d *Datapath) apply(c spec.Change) error {
 		err = d.validate(c)
 	}
 	if err != nil {
-		return errors.Join(err, d.model.revert(inverse))
+		return inverse, errors.Join(err, d.model.revert(inverse))
 	}
 	d.adoptHolds()
 	d.resumeLACP()
@@ -81,10 +85,10 @@ func (d *Datapath) apply(c spec.Change) error {
 		if d.ready {
 			d.negotiate()
 		}
-		return err
+		return inverse, err
 	}
 	d.commit()
-	return nil
+	return inverse, nil
 }
 
 // lookAtNamed reads the interfaces that a change names: what is remembered of
@@ -228,7 +232,7 @@ func (d *Datapath) adoptHolds() {
 // All is attempted; the errors are joined. Before the first Apply it only
 // looks.
 func (d *Datapath) Resync(ctx context.Context) error {
-	return d.do(ctx, func() error {
+	return errors.Join(d.resyncFunctions(), d.do(ctx, func() error {
 		err := errors.Join(d.lookAtAll(), d.tables.load(d.model))
 		if d.ready {
 			d.tables.touchAll(d.model)
@@ -239,10 +243,11 @@ func (d *Datapath) Resync(ctx context.Context) error {
 			d.discover()
 			d.carriers.stale = true
 		}
+		d.takeFunctions()
 		d.publish(time.Now())
 		d.model.begin()
 		return err
-	})
+	}))
 }
 
 // Flush gives the host back as it was found: no program attached, no map and
@@ -273,6 +278,7 @@ func (d *Datapath) Flush() error {
 	if errors.Is(err, ErrClosed) {
 		return err
 	}
+	err = errors.Join(err, d.functions.Flush())
 	d.quitOnce.Do(func() { close(d.quit) })
 	<-d.done
 	return errors.Join(err, d.endTeaming(), d.endTracing(), d.removeObjects(err == nil), d.release())

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox/datapath/fastpath"
 	"github.com/signalbox/signalbox/datapath/netdev"
 	"github.com/signalbox/signalbox/datapath/spec"
+	"github.com/signalbox/signalbox/datapath/sriov"
 )
 
 // DefaultStateDir is where the record of the datapath lies: it is about the
@@ -48,17 +49,20 @@ type Options struct {
 // Datapath is the switch of one network namespace. All methods may be called
 // from any goroutine.
 type Datapath struct {
-	log       *slog.Logger
-	instance  *net.UnixListener
-	record    *recordFile
-	hurry     hurry
-	conn      *netdev.Conn
-	lacp      *negotiator
-	lldp      *discoverer
-	announcer *announcer
-	watcher   *netdev.Watcher
-	dcb       *dcbAccess
-	objects   *fastpath.Objects
+	log              *slog.Logger
+	instance         *net.UnixListener
+	record           *recordFile
+	hurry            hurry
+	conn             *netdev.Conn
+	lacp             *negotiator
+	lldp             *discoverer
+	announcer        *announcer
+	functions        *sriov.Keeper // of virtual functions, on connections of its own
+	functionsConn    *netdev.Conn
+	functionsDevlink *netdev.Devlink
+	watcher          *netdev.Watcher
+	dcb              *dcbAccess
+	objects          *fastpath.Objects
 
 	// Of the owner goroutine alone.
 	model    *model
@@ -149,6 +153,9 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 		return nil, err
 	}
 	d.openTeaming(o)
+	if err := d.openFunctions(); err != nil {
+		return nil, err
+	}
 	d.model.touchAll()
 	d.publish(time.Now())
 	d.model.begin()
@@ -316,7 +323,7 @@ func (d *Datapath) release() error {
 		return nil
 	}
 	d.closed = true
-	errs := []error{d.endTeaming(), d.endTracing()}
+	errs := []error{d.endFunctions(), d.endTeaming(), d.endTracing()}
 	if d.watcher != nil {
 		errs = append(errs, d.watcher.Close())
 	}

@@ -28,6 +28,11 @@
 // state in a file for the next instance; one runs LLDP (discover.go); the third
 // announces local addresses that moved to another member (announce.go).
 //
+// Virtual functions of interfaces have a keeper of their own (functions.go, package
+// sriov): a device may take seconds for a change, and the owner does not wait. A
+// change is checked by both; the owner makes its part, then the keeper, and what
+// fails is taken back in the other order.
+//
 // While somebody traces (trace.go), a program that tells of frames is attached
 // in place of the one that does not; one goroutine reads what it tells each
 // millisecond, and one for each session hands that to its receiver, so that a

@@ -34,8 +34,9 @@ type model struct {
 	silent     map[uint32]bool       // members without a carrier at the last look, by ifindex
 	lacp       map[string]negotiated // by aggregate
 	lldp       map[string]*spec.LLDPState
-	system     spec.MAC                // of this element, for LACP and LLDP
-	found      map[uint16]fastpath.LAG // what an earlier instance left, by number
+	sriov      map[string]*spec.SRIOVState // by interface, as its keeper told it
+	system     spec.MAC                    // of this element, for LACP and LLDP
+	found      map[uint16]fastpath.LAG     // what an earlier instance left, by number
 
 	qos qosModel
 
@@ -137,7 +138,7 @@ func newModel() *model {
 		original: make(map[uint32]*original),
 		removed:  make(map[string]*port), waiting: make(map[string]*port),
 		aggregates: make(map[string]*aggregate), disbanded: make(map[string]*aggregate),
-		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState),
+		silent: make(map[uint32]bool), lacp: make(map[string]negotiated), lldp: make(map[string]*spec.LLDPState), sriov: make(map[string]*spec.SRIOVState),
 		qos: newQoSModel(),
 
 		portNumbers:   newNumbers[string](spec.MaxPorts),

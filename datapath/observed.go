@@ -120,6 +120,7 @@ func (m *model) observeInterface(name string, now time.Time) *spec.Interface {
 		i.HoldUp, i.HoldDown = p.cfg.HoldUp, p.cfg.HoldDown
 		i.LLDP = m.lldp[name] // another one where anything differs
 	}
+	i.SRIOV = m.sriov[name] // another one where anything differs
 	if p.isAggregate() {
 		m.observeAggregate(i, p)
 		return i

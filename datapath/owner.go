@@ -84,6 +84,8 @@ func (d *Datapath) run() {
 			d.lookAtCarriers(time.Now())
 		case <-d.lacp.changed:
 			d.followLACP(time.Now())
+		case <-d.functionsChanged():
+			d.followFunctions(time.Now())
 		case <-d.lldp.changed:
 			d.followLLDP(time.Now())
 		case request := <-d.requests:
@@ -231,6 +233,9 @@ func (d *Datapath) lookAtName(name string) error {
 }
 
 func (d *Datapath) removeDevice(index uint32) {
+	if dev := d.model.devices[index]; dev != nil && dev.Device != "" && d.functions != nil {
+		d.functions.Gone(dev.Name)
+	}
 	if d.model.removeDevice(index) {
 		d.tables.forget(index)
 	}
@@ -248,6 +253,7 @@ func (d *Datapath) setDevice(l netdev.Link) {
 	if old != nil && old.Name != l.Name {
 		d.removeDevice(l.Index)
 	}
+	d.lookAtFunctions(&l)
 	dev := device{Link: l}
 	dev.speed, dev.fullDuplex = d.conn.Speed(l.Name)
 	dev.dcb = d.knownDCB(&l)

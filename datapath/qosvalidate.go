@@ -26,6 +26,8 @@ func (m *model) validateQoS(p *port) error {
 		return fail("an aggregate has no queues of its own: give each member an output policy")
 	case p.cfg.Member != nil && (q.Classifier != nil || q.Input != nil || len(q.Policers) > 0 || q.Sharing != spec.ShareNone || q.Share != spec.Share{}):
 		return fail("a member of %s has an output policy only: what comes in is classified at the aggregate", p.cfg.Member.Aggregate)
+	case q.Classifier != nil && q.Share != (spec.Share{}):
+		return fail("a frame has one class: a port that is to have a share where others compete cannot classify, or its frames would miss that share")
 	case p.number == 0:
 		return fail("classes and rates are of switch ports and members of aggregates: configure its VLANs")
 	}

@@ -180,5 +180,5 @@ func (f *recordFile) remove() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("record of the datapath: %w", err)
 	}
-	return lacpFileOf(f).remove()
+	return errors.Join(lacpFileOf(f).remove(), functionsFileOf(f).remove())
 }

@@ -42,6 +42,8 @@ type Observed interface {
 	LLDPManagement() (name string, addresses []spec.LLDPManagement)
 	// DCBCounters reads what priority-based flow control counts, by interface.
 	DCBCounters() (map[string]spec.DCBCounters, error)
+	// VFCounters tells what virtual functions received and sent, by interface.
+	VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters, time.Time, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

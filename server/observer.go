@@ -119,6 +119,7 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 		o.interfaces[name] = i
 		differ(b, openconfig.InterfaceState(was), openconfig.InterfaceState(i))
 		differ(b, openconfig.PortComponent(was), openconfig.PortComponent(i))
+		vfsDiffer(b, openconfig.VirtualFunctions(was), openconfig.VirtualFunctions(i))
 		return
 	}
 	remove(b, ocpath.InterfacesInterface, name)
@@ -140,6 +141,22 @@ func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Int
 		openconfig.LACPInterface(i), openconfig.LACPMember(i))
 	put(b, openconfig.LLDPInterface(i)...)
 	put(b, openconfig.DCBState(i)...)
+	put(b, openconfig.VirtualFunctions(i)...)
+}
+
+// vfsDiffer adds what leads from some virtual functions of an interface to
+// others.
+func vfsDiffer(b *telemetry.Batch, before, after []*openconfig.Row) {
+	for id := range max(len(before), len(after)) {
+		switch {
+		case id >= len(after):
+			remove(b, before[id].List, before[id].Keys...)
+		case id >= len(before):
+			put(b, after[id])
+		default:
+			differ(b, before[id], after[id])
+		}
+	}
 }
 
 // sameParts reports that two states of an interface are told by the same rows,

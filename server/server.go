@@ -189,6 +189,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewLLDPAddresses(device),
 		openconfig.NewLLDPManagementInterface(device),
 		openconfig.NewPFCCounters(device),
+		openconfig.NewVFCounters(device),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

@@ -60,6 +60,9 @@ func (*idle) FDB(context.Context, func(spec.FDBEntry) bool) error { return nil }
 func (*idle) LLDPManagement() (string, []spec.LLDPManagement)     { return "", nil }
 func (*idle) DCBCounters() (map[string]spec.DCBCounters, error)   { return nil, nil }
 
+func (*idle) VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters, time.Time, error) {
+	return nil, time.Now(), nil
+}
 func (*idle) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
 	return nil, spec.LLDPCounters{}
 }

@@ -14,6 +14,9 @@
 // ([Conn.Queues]). A frame's priority names its class. What has another handle
 // is somebody else's and left alone.
 //
+// Of virtual functions it reads and writes what rtnetlink has (vf.go), and of the
+// devices behind interfaces what devlink has (devlink.go).
+//
 // Two kinds of frames it sends and receives for others, and knows nothing of
 // what they say: the PDUs of LACP and LLDP ([GroupSocket]), and the announcement
 // of addresses ([Conn.Announce]).

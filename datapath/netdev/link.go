@@ -36,6 +36,9 @@ type Link struct {
 	PeerElsewhere bool
 	// TAP says that a "tun" device carries Ethernet.
 	TAP bool
+	// Bus and Device name what the driver made it for (IFLA_PARENT_DEV_NAME), as
+	// "pci" and "0000:01:00.0"; "" for a virtual one.
+	Bus, Device string
 	// CarrierChanges counts since the interface was made.
 	CarrierChanges uint64
 }
@@ -192,7 +195,7 @@ func newLink(link netlink.Link) Link {
 		Index: uint32(a.Index), Name: a.Name, Kind: link.Type(), Encapsulation: a.EncapType,
 		Flags: a.RawFlags, OperState: a.OperState, MTU: uint32(a.MTU),
 		MAC: address(a.HardwareAddr), PermanentMAC: address(a.PermHWAddr),
-		Alias: a.Alias, Master: uint32(a.MasterIndex),
+		Alias: a.Alias, Master: uint32(a.MasterIndex), Bus: a.ParentDevBus, Device: a.ParentDev,
 		PeerElsewhere: a.NetNsID != -1, // which the library says where the kernel says none
 	}
 	switch t := link.(type) { // where the library's word is not the kernel's

@@ -352,3 +352,26 @@ func TestManyLinks(t *testing.T) {
 		t.Errorf("statistics of %d interfaces, %v; want 201", n, err)
 	}
 }
+
+// TestNoVFs asks for the virtual functions of what has none.
+func TestNoVFs(t *testing.T) {
+	here := lab.New(t)
+	c := dial(t, here)
+	here.TAP(t, "t0")
+	l, err := c.LinkNamed("t0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vfs, err := c.VFs(l.Index, true); err != nil || len(vfs) > 0 {
+		t.Errorf("%v, %v; want none", vfs, err)
+	}
+	if err := c.SetVF(l.Index, 0, spec.VF{}, spec.VFTrust); err == nil {
+		t.Error("a tap takes settings of a virtual function")
+	}
+	if driver, _ := c.Driver("t0"); driver != "tun" {
+		t.Errorf("driver %q, want tun", driver)
+	}
+	if driver, _ := c.Driver("none"); driver != "" {
+		t.Errorf("driver %q of no interface", driver)
+	}
+}

@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Invalid is what is wanted but cannot be: it names the object, so that a
@@ -12,7 +13,8 @@ type Invalid struct {
 	Port   string // kernel interface name
 	Switch string
 	VLAN   uint16
-	MAC    MAC // of a static entry, with Switch and VLAN
+	MAC    MAC    // of a static entry, with Switch and VLAN
+	VF     *VFRef // a part of Port's SR-IOV
 	Reason string
 	// DCB is the part of the port's Data Center Bridging that it is about.
 	DCB DCBPlace
@@ -32,6 +34,9 @@ func (e *Invalid) Error() string {
 		return fmt.Sprintf("switch %s: vlan %d: %s", e.Switch, e.VLAN, e.Reason)
 	case e.Switch != "":
 		return fmt.Sprintf("switch %s: %s", e.Switch, e.Reason)
+	}
+	if e.VF != nil && e.VF.VF >= 0 {
+		return strings.TrimSpace(fmt.Sprintf("port %s: virtual function %d: %s: %s", e.Port, e.VF.VF, e.VF.Attribute, e.Reason))
 	}
 	return fmt.Sprintf("port %s: %s", e.Port, e.Reason)
 }
@@ -72,6 +77,8 @@ func (p *Port) Check() error {
 		return fail("an aggregate has no classes and rates: its members do")
 	case p.Switched == nil && p.Member == nil && p.QoS != nil:
 		return fail("only switch ports and members of aggregates have classes and rates")
+	case p.Aggregate != nil && p.SRIOV != nil:
+		return fail("an aggregate has no virtual functions: its members may")
 	case p.Aggregate != nil && p.LLDP != nil:
 		return fail("an aggregate does not speak LLDP: its members do")
 	case p.Aggregate != nil && p.DCB != nil:
@@ -92,6 +99,9 @@ func (p *Port) Check() error {
 	}
 	if p.DCB != nil {
 		errs = append(errs, p.DCB.check(p.Name))
+	}
+	if p.SRIOV != nil {
+		errs = append(errs, p.SRIOV.check(p.Name))
 	}
 	return errors.Join(errs...)
 }

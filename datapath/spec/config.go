@@ -79,6 +79,8 @@ type Port struct {
 	// DCB is set where anything of Data Center Bridging is configured; nil for
 	// an aggregate, whose members have it.
 	DCB *DCB
+	// SRIOV is set where virtual functions are configured; nil for an aggregate.
+	SRIOV *SRIOV
 }
 
 // VLANMode is how a port treats tags (openconfig-vlan-types:vlan-mode-type).

@@ -105,6 +105,9 @@ type Interface struct {
 	// DCB is set for an interface of a physical driver, and for one where DCB is
 	// configured; another one where anything differs.
 	DCB *DCBState
+	// SRIOV is set for an interface that can have virtual functions, or is
+	// configured to. Where anything of it changes, it is another one.
+	SRIOV *SRIOVState
 }
 
 // PortState is a switch port as the datapath's own maps have it.

@@ -2114,6 +2114,260 @@ const (
 	SignalboxQos_TrustMode_PCP E_SignalboxQos_TrustMode = 3
 )
 
+// E_SignalboxSriov_Capability is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Capability. An additional value named
+// SignalboxSriov_Capability_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Capability int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Capability implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Capability can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Capability) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Capability.
+func (E_SignalboxSriov_Capability) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Capability.
+func (e E_SignalboxSriov_Capability) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Capability")
+}
+
+const (
+	// SignalboxSriov_Capability_UNSET corresponds to the value UNSET of SignalboxSriov_Capability
+	SignalboxSriov_Capability_UNSET E_SignalboxSriov_Capability = 0
+	// SignalboxSriov_Capability_VF_SPOOF_CHECK corresponds to the value VF_SPOOF_CHECK of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_SPOOF_CHECK E_SignalboxSriov_Capability = 1
+	// SignalboxSriov_Capability_VF_TRUST corresponds to the value VF_TRUST of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_TRUST E_SignalboxSriov_Capability = 2
+	// SignalboxSriov_Capability_VF_LINK_STATE corresponds to the value VF_LINK_STATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_LINK_STATE E_SignalboxSriov_Capability = 3
+	// SignalboxSriov_Capability_VF_MAX_TX_RATE corresponds to the value VF_MAX_TX_RATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_MAX_TX_RATE E_SignalboxSriov_Capability = 4
+	// SignalboxSriov_Capability_VF_MIN_TX_RATE corresponds to the value VF_MIN_TX_RATE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_MIN_TX_RATE E_SignalboxSriov_Capability = 5
+	// SignalboxSriov_Capability_VF_QINQ corresponds to the value VF_QINQ of SignalboxSriov_Capability
+	SignalboxSriov_Capability_VF_QINQ E_SignalboxSriov_Capability = 6
+	// SignalboxSriov_Capability_ESWITCH_MODE corresponds to the value ESWITCH_MODE of SignalboxSriov_Capability
+	SignalboxSriov_Capability_ESWITCH_MODE E_SignalboxSriov_Capability = 7
+)
+
+// E_SignalboxSriov_Drift is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Drift. An additional value named
+// SignalboxSriov_Drift_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Drift int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Drift implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Drift can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Drift) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Drift.
+func (E_SignalboxSriov_Drift) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Drift.
+func (e E_SignalboxSriov_Drift) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Drift")
+}
+
+const (
+	// SignalboxSriov_Drift_UNSET corresponds to the value UNSET of SignalboxSriov_Drift
+	SignalboxSriov_Drift_UNSET E_SignalboxSriov_Drift = 0
+	// SignalboxSriov_Drift_SHOW corresponds to the value SHOW of SignalboxSriov_Drift
+	SignalboxSriov_Drift_SHOW E_SignalboxSriov_Drift = 1
+	// SignalboxSriov_Drift_REPAIR corresponds to the value REPAIR of SignalboxSriov_Drift
+	SignalboxSriov_Drift_REPAIR E_SignalboxSriov_Drift = 2
+)
+
+// E_SignalboxSriov_EswitchMode is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_EswitchMode. An additional value named
+// SignalboxSriov_EswitchMode_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_EswitchMode int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_EswitchMode implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_EswitchMode can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_EswitchMode) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_EswitchMode.
+func (E_SignalboxSriov_EswitchMode) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_EswitchMode.
+func (e E_SignalboxSriov_EswitchMode) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_EswitchMode")
+}
+
+const (
+	// SignalboxSriov_EswitchMode_UNSET corresponds to the value UNSET of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_UNSET E_SignalboxSriov_EswitchMode = 0
+	// SignalboxSriov_EswitchMode_LEGACY corresponds to the value LEGACY of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_LEGACY E_SignalboxSriov_EswitchMode = 1
+	// SignalboxSriov_EswitchMode_SWITCHDEV corresponds to the value SWITCHDEV of SignalboxSriov_EswitchMode
+	SignalboxSriov_EswitchMode_SWITCHDEV E_SignalboxSriov_EswitchMode = 2
+)
+
+// E_SignalboxSriov_LinkState is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_LinkState. An additional value named
+// SignalboxSriov_LinkState_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_LinkState int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_LinkState implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_LinkState can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_LinkState) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_LinkState.
+func (E_SignalboxSriov_LinkState) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_LinkState.
+func (e E_SignalboxSriov_LinkState) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_LinkState")
+}
+
+const (
+	// SignalboxSriov_LinkState_UNSET corresponds to the value UNSET of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_UNSET E_SignalboxSriov_LinkState = 0
+	// SignalboxSriov_LinkState_AUTO corresponds to the value AUTO of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_AUTO E_SignalboxSriov_LinkState = 1
+	// SignalboxSriov_LinkState_ENABLE corresponds to the value ENABLE of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_ENABLE E_SignalboxSriov_LinkState = 2
+	// SignalboxSriov_LinkState_DISABLE corresponds to the value DISABLE of SignalboxSriov_LinkState
+	SignalboxSriov_LinkState_DISABLE E_SignalboxSriov_LinkState = 3
+)
+
+// E_SignalboxSriov_PendingAction is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_PendingAction. An additional value named
+// SignalboxSriov_PendingAction_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_PendingAction int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_PendingAction implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_PendingAction can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_PendingAction) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_PendingAction.
+func (E_SignalboxSriov_PendingAction) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_PendingAction.
+func (e E_SignalboxSriov_PendingAction) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_PendingAction")
+}
+
+const (
+	// SignalboxSriov_PendingAction_UNSET corresponds to the value UNSET of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_UNSET E_SignalboxSriov_PendingAction = 0
+	// SignalboxSriov_PendingAction_NONE corresponds to the value NONE of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_NONE E_SignalboxSriov_PendingAction = 1
+	// SignalboxSriov_PendingAction_WAIT_FOR_INTERFACE corresponds to the value WAIT_FOR_INTERFACE of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_WAIT_FOR_INTERFACE E_SignalboxSriov_PendingAction = 2
+	// SignalboxSriov_PendingAction_RETRY corresponds to the value RETRY of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_RETRY E_SignalboxSriov_PendingAction = 3
+	// SignalboxSriov_PendingAction_SET corresponds to the value SET of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_SET E_SignalboxSriov_PendingAction = 4
+	// SignalboxSriov_PendingAction_REBIND corresponds to the value REBIND of SignalboxSriov_PendingAction
+	SignalboxSriov_PendingAction_REBIND E_SignalboxSriov_PendingAction = 5
+)
+
+// E_SignalboxSriov_Shrink is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Shrink. An additional value named
+// SignalboxSriov_Shrink_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Shrink int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Shrink implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Shrink can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Shrink) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Shrink.
+func (E_SignalboxSriov_Shrink) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Shrink.
+func (e E_SignalboxSriov_Shrink) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Shrink")
+}
+
+const (
+	// SignalboxSriov_Shrink_UNSET corresponds to the value UNSET of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_UNSET E_SignalboxSriov_Shrink = 0
+	// SignalboxSriov_Shrink_REJECT_IF_IN_USE corresponds to the value REJECT_IF_IN_USE of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_REJECT_IF_IN_USE E_SignalboxSriov_Shrink = 1
+	// SignalboxSriov_Shrink_FORCE corresponds to the value FORCE of SignalboxSriov_Shrink
+	SignalboxSriov_Shrink_FORCE E_SignalboxSriov_Shrink = 2
+)
+
+// E_SignalboxSriov_TagType is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_TagType. An additional value named
+// SignalboxSriov_TagType_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_TagType int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_TagType implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_TagType can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_TagType) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_TagType.
+func (E_SignalboxSriov_TagType) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_TagType.
+func (e E_SignalboxSriov_TagType) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_TagType")
+}
+
+const (
+	// SignalboxSriov_TagType_UNSET corresponds to the value UNSET of SignalboxSriov_TagType
+	SignalboxSriov_TagType_UNSET E_SignalboxSriov_TagType = 0
+	// SignalboxSriov_TagType_TPID_0X8100 corresponds to the value TPID_0X8100 of SignalboxSriov_TagType
+	SignalboxSriov_TagType_TPID_0X8100 E_SignalboxSriov_TagType = 1
+	// SignalboxSriov_TagType_TPID_0X88A8 corresponds to the value TPID_0X88A8 of SignalboxSriov_TagType
+	SignalboxSriov_TagType_TPID_0X88A8 E_SignalboxSriov_TagType = 2
+)
+
+// E_SignalboxSriov_Use is a derived int64 type which is used to represent
+// the enumerated node SignalboxSriov_Use. An additional value named
+// SignalboxSriov_Use_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_SignalboxSriov_Use int64
+
+// IsYANGGoEnum ensures that SignalboxSriov_Use implements the yang.GoEnum
+// interface. This ensures that SignalboxSriov_Use can be identified as a
+// mapped type for a YANG enumeration.
+func (E_SignalboxSriov_Use) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  SignalboxSriov_Use.
+func (E_SignalboxSriov_Use) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_SignalboxSriov_Use.
+func (e E_SignalboxSriov_Use) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_SignalboxSriov_Use")
+}
+
+const (
+	// SignalboxSriov_Use_UNSET corresponds to the value UNSET of SignalboxSriov_Use
+	SignalboxSriov_Use_UNSET E_SignalboxSriov_Use = 0
+	// SignalboxSriov_Use_NONE corresponds to the value NONE of SignalboxSriov_Use
+	SignalboxSriov_Use_NONE E_SignalboxSriov_Use = 1
+	// SignalboxSriov_Use_HOST corresponds to the value HOST of SignalboxSriov_Use
+	SignalboxSriov_Use_HOST E_SignalboxSriov_Use = 2
+	// SignalboxSriov_Use_ELSEWHERE corresponds to the value ELSEWHERE of SignalboxSriov_Use
+	SignalboxSriov_Use_ELSEWHERE E_SignalboxSriov_Use = 3
+	// SignalboxSriov_Use_PASSTHROUGH corresponds to the value PASSTHROUGH of SignalboxSriov_Use
+	SignalboxSriov_Use_PASSTHROUGH E_SignalboxSriov_Use = 4
+)
+
 // E_SignalboxSwitchPort_DropDirection is a derived int64 type which is used to represent
 // the enumerated node SignalboxSwitchPort_DropDirection. An additional value named
 // SignalboxSwitchPort_DropDirection_UNSET is added to the enumeration which is used as
@@ -3265,6 +3519,49 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		2: {Name: "DSCP"},
 		3: {Name: "PCP"},
 	},
+	"E_SignalboxSriov_Capability": {
+		1: {Name: "VF_SPOOF_CHECK"},
+		2: {Name: "VF_TRUST"},
+		3: {Name: "VF_LINK_STATE"},
+		4: {Name: "VF_MAX_TX_RATE"},
+		5: {Name: "VF_MIN_TX_RATE"},
+		6: {Name: "VF_QINQ"},
+		7: {Name: "ESWITCH_MODE"},
+	},
+	"E_SignalboxSriov_Drift": {
+		1: {Name: "SHOW"},
+		2: {Name: "REPAIR"},
+	},
+	"E_SignalboxSriov_EswitchMode": {
+		1: {Name: "LEGACY"},
+		2: {Name: "SWITCHDEV"},
+	},
+	"E_SignalboxSriov_LinkState": {
+		1: {Name: "AUTO"},
+		2: {Name: "ENABLE"},
+		3: {Name: "DISABLE"},
+	},
+	"E_SignalboxSriov_PendingAction": {
+		1: {Name: "NONE"},
+		2: {Name: "WAIT_FOR_INTERFACE"},
+		3: {Name: "RETRY"},
+		4: {Name: "SET"},
+		5: {Name: "REBIND"},
+	},
+	"E_SignalboxSriov_Shrink": {
+		1: {Name: "REJECT_IF_IN_USE"},
+		2: {Name: "FORCE"},
+	},
+	"E_SignalboxSriov_TagType": {
+		1: {Name: "TPID_0X8100"},
+		2: {Name: "TPID_0X88A8"},
+	},
+	"E_SignalboxSriov_Use": {
+		1: {Name: "NONE"},
+		2: {Name: "HOST"},
+		3: {Name: "ELSEWHERE"},
+		4: {Name: "PASSTHROUGH"},
+	},
 	"E_SignalboxSwitchPort_DropDirection": {
 		1: {Name: "INGRESS"},
 		2: {Name: "EGRESS"},
@@ -3475,6 +3772,45 @@ func initΛEnumTypes() {
 		},
 		"/interfaces/interface/ethernet/switched-vlan/state/interface-mode": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigVlanTypes_VlanModeType)(0)),
+		},
+		"/interfaces/interface/sriov/config/eswitch-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_EswitchMode)(0)),
+		},
+		"/interfaces/interface/sriov/config/on-drift": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),
+		},
+		"/interfaces/interface/sriov/config/on-shrink": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Shrink)(0)),
+		},
+		"/interfaces/interface/sriov/state/capability": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Capability)(0)),
+		},
+		"/interfaces/interface/sriov/state/eswitch-mode": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_EswitchMode)(0)),
+		},
+		"/interfaces/interface/sriov/state/on-drift": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Drift)(0)),
+		},
+		"/interfaces/interface/sriov/state/on-shrink": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Shrink)(0)),
+		},
+		"/interfaces/interface/sriov/state/pending-action": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_PendingAction)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/config/link-state": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/config/vlan-tpid": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_TagType)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/link-state": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_LinkState)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/used-by": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_Use)(0)),
+		},
+		"/interfaces/interface/sriov/vfs/vf/state/vlan-tpid": []reflect.Type{
+			reflect.TypeOf((E_SignalboxSriov_TagType)(0)),
 		},
 		"/interfaces/interface/state/admin-status": []reflect.Type{
 			reflect.TypeOf((E_OpenconfigInterfaces_Interfaces_Interface_State_AdminStatus)(0)),

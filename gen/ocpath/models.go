@@ -26,6 +26,7 @@ var models = [...]Model{
 	{Name: "signalbox-deviations", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-dial-out", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-qos", Organization: "Signalbox project", Version: "0.1.0"},
+	{Name: "signalbox-sriov", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-switch-port", Organization: "Signalbox project", Version: "0.1.0"},
 	{Name: "signalbox-teaming", Organization: "Signalbox project", Version: "0.1.0"},

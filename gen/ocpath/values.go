@@ -436,6 +436,65 @@ var valuesInterfacesInterfaceEthernetStateNegotiatedPortSpeed = []Value{
 	{"SPEED_UNKNOWN", "openconfig-if-ethernet"},
 }
 
+// valuesInterfacesInterfaceSriovConfigEswitchMode are the values of /interfaces/interface/sriov/config/eswitch-mode.
+var valuesInterfacesInterfaceSriovConfigEswitchMode = []Value{
+	{"LEGACY", ""},
+	{"SWITCHDEV", ""},
+}
+
+// valuesInterfacesInterfaceSriovConfigOnDrift are the values of /interfaces/interface/sriov/config/on-drift.
+var valuesInterfacesInterfaceSriovConfigOnDrift = []Value{
+	{"SHOW", ""},
+	{"REPAIR", ""},
+}
+
+// valuesInterfacesInterfaceSriovConfigOnShrink are the values of /interfaces/interface/sriov/config/on-shrink.
+var valuesInterfacesInterfaceSriovConfigOnShrink = []Value{
+	{"REJECT_IF_IN_USE", ""},
+	{"FORCE", ""},
+}
+
+// valuesInterfacesInterfaceSriovStateCapability are the values of /interfaces/interface/sriov/state/capability.
+var valuesInterfacesInterfaceSriovStateCapability = []Value{
+	{"VF_SPOOF_CHECK", ""},
+	{"VF_TRUST", ""},
+	{"VF_LINK_STATE", ""},
+	{"VF_MAX_TX_RATE", ""},
+	{"VF_MIN_TX_RATE", ""},
+	{"VF_QINQ", ""},
+	{"ESWITCH_MODE", ""},
+}
+
+// valuesInterfacesInterfaceSriovStatePendingAction are the values of /interfaces/interface/sriov/state/pending-action.
+var valuesInterfacesInterfaceSriovStatePendingAction = []Value{
+	{"NONE", ""},
+	{"WAIT_FOR_INTERFACE", ""},
+	{"RETRY", ""},
+	{"SET", ""},
+	{"REBIND", ""},
+}
+
+// valuesInterfacesInterfaceSriovVfsVfConfigLinkState are the values of /interfaces/interface/sriov/vfs/vf/config/link-state.
+var valuesInterfacesInterfaceSriovVfsVfConfigLinkState = []Value{
+	{"AUTO", ""},
+	{"ENABLE", ""},
+	{"DISABLE", ""},
+}
+
+// valuesInterfacesInterfaceSriovVfsVfConfigVlanTpid are the values of /interfaces/interface/sriov/vfs/vf/config/vlan-tpid.
+var valuesInterfacesInterfaceSriovVfsVfConfigVlanTpid = []Value{
+	{"TPID_0X8100", ""},
+	{"TPID_0X88A8", ""},
+}
+
+// valuesInterfacesInterfaceSriovVfsVfStateUsedBy are the values of /interfaces/interface/sriov/vfs/vf/state/used-by.
+var valuesInterfacesInterfaceSriovVfsVfStateUsedBy = []Value{
+	{"NONE", ""},
+	{"HOST", ""},
+	{"ELSEWHERE", ""},
+	{"PASSTHROUGH", ""},
+}
+
 // valuesInterfacesInterfaceStateAdminStatus are the values of /interfaces/interface/state/admin-status.
 var valuesInterfacesInterfaceStateAdminStatus = []Value{
 	{"UP", ""},

@@ -17,26 +17,52 @@ import (
 	"github.com/signalbox/signalbox/integration/testenv"
 )
 
+// boots is how often a machine is booted whose emulator crashes.
+const boots = 3
+
 // bound is how long all tests in the guest may take, on a busy machine.
 const bound = 14 * time.Minute
 
-// script runs the tests in the guest: first those of the kernel's tables that
-// need what only the guest's kernel has.
+// script runs tests in the guest, one line each.
 const script = `#!/bin/sh
 export SIGNALBOX_GUEST=yes SIGNALBOX_BINARY=/signalbox
 result=0
-/netdev.test -test.v -test.timeout 2m -test.run '^TestRED' || result=1
-/inside.test -test.v -test.timeout 13m -test.run '%s' || result=1
+%s
 exit $result
 `
+
+// line runs those tests of a program that match a pattern.
+func line(program, pattern string) string {
+	return fmt.Sprintf("/%s.test -test.v -test.timeout 13m -test.run '%s' || result=1\n", program, pattern)
+}
 
 // only is an environment variable with a pattern of tests to run.
 const only = "SIGNALBOX_GUEST_RUN"
 
-// TestGuest runs the tests of package inside, and some of datapath/netdev, in a
-// guest, each of which shows as a subtest here. What is skipped in the guest fails.
+// TestGuest runs the tests of package inside, and those of the kernel's tables
+// that need what only the guest's kernel has.
 func TestGuest(t *testing.T) {
-	m, err := New(t.Context())
+	boot(t, suite{
+		packages: []string{"integration/guest/inside", "datapath/netdev"},
+		script:   line("netdev", "^TestRED") + line("inside", os.Getenv(only)),
+		more:     dcbPrograms,
+	})
+}
+
+// suite is what is run in a guest.
+type suite struct {
+	kit      Kit
+	packages []string // whose tests are built
+	script   string   // lines
+	// more are other files that the tests need, nil for none.
+	more func(*testing.T, *Machine, string) []string
+}
+
+// boot runs a suite in a guest. Each test shows as a subtest here. What is skipped
+// in the guest fails.
+func boot(t *testing.T, s suite) {
+	t.Helper()
+	m, err := New(t.Context(), s.kit)
 	if errors.Is(err, debian.ErrUnavailable) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	} else if err != nil {
@@ -50,8 +76,21 @@ func TestGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	var out bytes.Buffer
-	programs := append([]string{element, buildTests(t, folder, "integration/guest/inside"), buildTests(t, folder, "datapath/netdev")}, dcbPrograms(t, m, folder)...)
-	err = m.Boot(ctx, programs, fmt.Sprintf(script, os.Getenv(only)), io.MultiWriter(&out, os.Stderr))
+	programs := []string{element}
+	for _, pkg := range s.packages {
+		programs = append(programs, buildTests(t, folder, pkg))
+	}
+	if s.more != nil {
+		programs = append(programs, s.more(t, m, folder)...)
+	}
+	for range boots {
+		out.Reset()
+		err = m.Boot(ctx, programs, fmt.Sprintf(script, s.script), io.MultiWriter(&out, os.Stderr))
+		if !errors.Is(err, ErrCrashed) {
+			break
+		}
+		t.Logf("booting again: %v", err)
+	}
 	if err != nil && !errors.Is(err, ErrFailed) {
 		t.Fatal(err)
 	}

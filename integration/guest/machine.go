@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/signalbox/signalbox/integration/debian"
 )
@@ -36,16 +37,28 @@ func loaded() []string {
 	return []string{"veth", "bonding", "8021q", "bridge", "tun", "dummy", "sch_ingress", "inet_diag", "sch_htb", "sch_red"}
 }
 
+// Kit is what a machine has beside what each one has.
+type Kit struct {
+	// Modules are loaded after the others, in this order.
+	Modules []string
+	// Built gives modules that the kernel's package lacks, by their paths; nil
+	// for none.
+	Built func(ctx context.Context, kernel string) ([]string, error)
+	// Devices are arguments of QEMU. The folder is the boot's own.
+	Devices func(dir string) []string
+}
+
 // Machine can be booted.
 type Machine struct {
 	qemu   *debian.Root
 	kernel string // the compressed image
 	base   []byte // the archive of what each boot has
+	kit    Kit
 }
 
 // New makes a machine. The error is debian.ErrUnavailable where one cannot be
 // had.
-func New(ctx context.Context) (*Machine, error) {
+func New(ctx context.Context, kit Kit) (*Machine, error) {
 	qemu, err := debian.Unpack(ctx, emulator())
 	if err != nil {
 		return nil, err
@@ -58,18 +71,18 @@ func New(ctx context.Context) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{qemu: qemu}
+	m := &Machine{qemu: qemu, kit: kit}
 	kernels, err := filepath.Glob(image.Path("boot/vmlinuz-*"))
 	if err != nil || len(kernels) != 1 {
 		return nil, fmt.Errorf("kernels in %s: %q, %w", image.Dir, kernels, err)
 	}
 	m.kernel = kernels[0]
-	m.base, err = base(ctx, image, tools.Path("usr/bin/busybox"))
+	m.base, err = m.archiveBase(ctx, image, tools.Path("usr/bin/busybox"))
 	return m, err
 }
 
-// base is the archive with init, busybox and the modules.
-func base(ctx context.Context, image *debian.Root, busybox string) ([]byte, error) {
+// archiveBase is the archive with init, busybox and the modules.
+func (m *Machine) archiveBase(ctx context.Context, image *debian.Root, busybox string) ([]byte, error) {
 	tools, err := os.ReadFile(busybox)
 	if err != nil {
 		return nil, err
@@ -78,9 +91,20 @@ func base(ctx context.Context, image *debian.Root, busybox string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range loaded() {
+	for _, name := range append(loaded(), m.kit.Modules...) {
 		if err := found.add(ctx, name); err != nil {
 			return nil, err
+		}
+	}
+	if m.kit.Built != nil {
+		built, err := m.kit.Built(ctx, strings.TrimPrefix(filepath.Base(m.kernel), "vmlinuz-"))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range built {
+			if err := found.addBuilt(ctx, path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var b bytes.Buffer
@@ -91,6 +115,11 @@ func base(ctx context.Context, image *debian.Root, busybox string) ([]byte, erro
 
 // ErrFailed says that what ran in the guest ended with a failure.
 var ErrFailed = errors.New("it failed in the guest")
+
+// ErrCrashed says that the emulator itself ended by a signal: nothing is known of
+// what ran in it. QEMU 10 does so at times when a device's memory comes or goes
+// while another processor runs (an assertion in iotlb_to_section).
+var ErrCrashed = errors.New("the emulator crashed")
 
 // Exit codes of QEMU that init.sh brings about.
 const (
@@ -118,6 +147,9 @@ func (m *Machine) Boot(ctx context.Context, programs []string, script string, ou
 		"-kernel", m.kernel, "-initrd", archive,
 		"-append", "console=ttyS0 quiet panic=-1 audit=0 cryptomgr.notests mitigations=off net.ifnames=0",
 		"-serial", "file:"+console, "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=1")
+	if m.kit.Devices != nil {
+		args = append(args, m.kit.Devices(dir)...)
+	}
 	c := exec.CommandContext(ctx, args[0], args[1:]...)
 	var complaints bytes.Buffer
 	c.Stdout, c.Stderr = out, &complaints
@@ -131,6 +163,8 @@ func (m *Machine) Boot(ctx context.Context, programs []string, script string, ou
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode() == failed:
 		return fmt.Errorf("%w; its console: %s", ErrFailed, said)
+	case errors.As(err, &exit) && exit.ExitCode() < 0:
+		return fmt.Errorf("%w: %w: %s", ErrCrashed, err, complaints.Bytes())
 	}
 	return fmt.Errorf("guest: QEMU ended with %w: %s; its console: %s", err, complaints.Bytes(), said)
 }

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,20 @@ func (m *modules) add(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("module %s: %w: %s", name, err, complaints.Bytes())
 	}
+	return m.addContent(ctx, name, content)
+}
+
+// addBuilt adds a module that is in a file of its own, uncompressed.
+func (m *modules) addBuilt(ctx context.Context, path string) error {
+	name := strings.TrimSuffix(filepath.Base(path), ".ko")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("module %s: %w", name, err)
+	}
+	return m.addContent(ctx, name, content)
+}
+
+func (m *modules) addContent(ctx context.Context, name string, content []byte) error {
 	needs, err := depends(content)
 	if err != nil {
 		return fmt.Errorf("module %s: %w", name, err)

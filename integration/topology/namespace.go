@@ -153,3 +153,37 @@ func onThread(f func() error) error {
 	}()
 	return <-result
 }
+
+// Current is the namespace of the calling thread, as it is. Close leaves it.
+func Current() (*Namespace, error) {
+	fd, err := netns.Get()
+	if err != nil {
+		return nil, fmt.Errorf("own network namespace: %w", err)
+	}
+	links, err := netlink.NewHandleAt(fd, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("own network namespace: netlink: %w", err), fd.Close())
+	}
+	return &Namespace{fd: fd, links: links}, nil
+}
+
+// Promiscuous has an interface take in every frame, also of VLANs that nobody of
+// this host is in.
+func (n *Namespace) Promiscuous(name string) error {
+	return n.withLink(name, "promiscuous", n.links.SetPromiscOn)
+}
+
+// Move takes an interface into another namespace and brings it up there, with an
+// address where that is valid.
+func (n *Namespace) Move(name string, to End) error {
+	err := n.withLink(name, "move", func(l netlink.Link) error { return n.links.LinkSetNsFd(l, int(to.Namespace.fd)) })
+	if err != nil {
+		return err
+	}
+	if to.Name != name {
+		if err := to.Namespace.Rename(name, to.Name); err != nil {
+			return err
+		}
+	}
+	return to.configure()
+}

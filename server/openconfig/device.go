@@ -62,6 +62,8 @@ func objectPath(e *spec.Invalid) string {
 		path = at(ocpath.NetworkInstancesNetworkInstance, e.Switch)
 	case e.Port != "" && e.DCB != spec.DCBPlace{}:
 		path = dcbPath(e.Port, e.DCB)
+	case e.VF != nil:
+		path = sriovPath(e.Port, e.VF)
 	case e.Port != "":
 		path = at(ocpath.InterfacesInterface, e.Port)
 	default:

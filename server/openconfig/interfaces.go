@@ -42,6 +42,8 @@ func (c *Config) decodePort(name string) (*spec.Port, error) {
 	errs = append(errs, err)
 	port.DCB, err = decodeDCB(name, entry)
 	errs = append(errs, err)
+	port.SRIOV, err = decodeSRIOV(name, entry)
+	errs = append(errs, err)
 	port.Switched, err = decodeSwitchedVLAN(name, c.index.switchOf(name), entry)
 	errs = append(errs, err, decodeAllowTeaming(port.Switched, name, entry), c.checkStations(name, port.Switched))
 	port.QoS, err = c.decodeQoS(name, entry, port)

@@ -50,6 +50,9 @@ func InterfaceState(i *spec.Interface) *Row {
 	if i.Member != nil {
 		memberState(r, i.Member)
 	}
+	if i.SRIOV != nil {
+		sriovState(r, i.SRIOV)
+	}
 	return r
 }
 

@@ -249,7 +249,7 @@ func (c *Config) sflowSessions() ([]*Session, error) {
 		ports[c.sflow.Rate] = nil
 	} else {
 		for name, entry := range interfaces(c.device) {
-			if i := c.sflow.Of(name); i.Enabled && aggregateOf(entry) == "" {
+			if i := c.sflow.Of(name); i.Enabled && aggregateOf(entry) == "" && switchedVLANOf(entry) != nil {
 				ports[i.Rate] = append(ports[i.Rate], name)
 			}
 		}

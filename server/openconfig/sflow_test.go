@@ -43,6 +43,11 @@ func TestSFlowSessions(t *testing.T) {
 			"a rate of its own", sampling(enabled, collectors+`,"interfaces":{"interface":[{"name":"p1","config":{"name":"p1","ingress-sampling-rate":10}}]}`),
 			"sflow:10[p1] sflow:1000[p2] sflow:drops[]",
 		},
+		{
+			"what is no switch port", strings.Replace(sampling(enabled, collectors+`,"interfaces":{"interface":[{"name":"p1","config":{"name":"p1","enabled":false}}]}`),
+				`"interface":[`, `"interface":[{"name":"host","config":{"name":"host","type":"iana-if-type:ethernetCsmacd"}},`, 1),
+			"sflow:1000[p2] sflow:drops[]",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

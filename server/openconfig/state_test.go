@@ -333,6 +333,8 @@ func allRows(t *testing.T) []*Row {
 	components = append(components, LLDPInterface(fullLLDP())...)
 	components = append(components, DCBState(fullDCB())...)
 	components = append(components, DCBState(&spec.Interface{Name: "eth2", DCB: &spec.DCBState{Reason: "none"}})...)
+	components = append(components, VirtualFunctions(fullSRIOV())...)
+	components = append(components, InterfaceState(fullSRIOV()))
 	components = append(components, LLDPSystem(&spec.LLDP{Suppressed: spec.LLDPSystemName}, ownLLDP()))
 	return append(components, system, process, InterfaceState(trunk), InterfaceState(access), PortComponent(trunk),
 		InterfaceState(team), InterfaceState(fullAggregate(spec.SwitchIndependent)), InterfaceState(fullMember(t)),
@@ -362,7 +364,7 @@ type source interface {
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
-	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewLLDPAddresses(nil), NewLLDPManagementInterface(nil), NewPFCCounters(nil), rates, NewFDB(device), NewFDBCounts(device),
+	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewLLDPAddresses(nil), NewLLDPManagementInterface(nil), NewPFCCounters(nil), NewVFCounters(nil), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
 		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{}), NewSFlowSent(nil), NewSFlowSampled(nil)}
 }

@@ -48,7 +48,7 @@ func (t Touched) Add(path schema.Path) {
 		return
 	}
 	switch list := schema.NearestList(path.Node); list {
-	case ocpath.InterfacesInterface, ocpath.InterfacesInterfaceDcbEtsTrafficClassesTrafficClass,
+	case ocpath.InterfacesInterface, ocpath.InterfacesInterfaceSriovVfsVf, ocpath.InterfacesInterfaceDcbEtsTrafficClassesTrafficClass,
 		ocpath.InterfacesInterfaceDcbEtsPrioritiesPriority, ocpath.InterfacesInterfaceDcbApplicationsApplication:
 		t.Interfaces[path.Keys[0]] = struct{}{}
 	case ocpath.NetworkInstancesNetworkInstance:

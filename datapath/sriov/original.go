@@ -1,0 +1,121 @@
+package sriov
+
+import (
+	"encoding/json"
+	"maps"
+
+	"github.com/signalbox/signalbox/datapath/spec"
+)
+
+// Original is what was found of a physical function before the first touch: of
+// what is ours only.
+type Original struct {
+	Number    *uint16            `json:"number,omitempty"`
+	Autoprobe *bool              `json:"autoprobe,omitempty"`
+	Eswitch   spec.Eswitch       `json:"eswitch,omitempty"` // EswitchNone where it is not ours
+	VFs       map[uint16]spec.VF `json:"vfs,omitempty"`
+}
+
+func (o *Original) empty() bool {
+	return o.Number == nil && o.Autoprobe == nil && o.Eswitch == spec.EswitchNone && len(o.VFs) == 0
+}
+
+// number notes the number, where it is not ours yet.
+func (o *Original) number(f *Function) {
+	if o.Number == nil {
+		n := f.Number
+		o.Number = &n
+	}
+}
+
+func (o *Original) autoprobe(f *Function) {
+	if o.Autoprobe == nil && f.Autoprobe != nil {
+		on := *f.Autoprobe
+		o.Autoprobe = &on
+	}
+}
+
+func (o *Original) eswitch(f *Function) {
+	if o.Eswitch == spec.EswitchNone {
+		o.Eswitch = f.Eswitch
+	}
+}
+
+// vf notes the attributes of a set that are not ours yet.
+func (o *Original) vf(id uint16, have spec.VF, set spec.VFAttributes) {
+	found := o.VFs[id]
+	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
+		if set&one != 0 && found.Has&one == 0 {
+			found.Take(have, one)
+		}
+	}
+	if o.VFs == nil {
+		o.VFs = make(map[uint16]spec.VF)
+	}
+	o.VFs[id] = found
+}
+
+func copyOriginals(all map[string]*Original) map[string]*Original {
+	c := make(map[string]*Original, len(all))
+	for name, o := range all {
+		p := *o
+		p.VFs = maps.Clone(o.VFs)
+		c[name] = &p
+	}
+	return c
+}
+
+// remember gives what is kept of an interface, which is the caller's to write.
+func (k *Keeper) remember(name string) *Original {
+	o := k.originals[name]
+	if o == nil {
+		o = &Original{}
+		k.originals[name] = o
+	}
+	return o
+}
+
+func (k *Keeper) forgetEmpty(name string) {
+	if o := k.originals[name]; o != nil && o.empty() {
+		delete(k.originals, name)
+	}
+}
+
+// noteOriginals notes of an interface what a change is about to touch, as far as
+// it is there.
+func (k *Keeper) noteOriginals(name string) {
+	f, s := k.functions[name], k.want[name]
+	if f == nil || !f.Capable || s == nil {
+		return
+	}
+	o := k.remember(name)
+	if s.Number != nil {
+		o.number(f)
+	}
+	if s.Autoprobe != nil {
+		o.autoprobe(f)
+	}
+	if s.Eswitch != spec.EswitchNone {
+		o.eswitch(f)
+	}
+	for id, v := range s.VFs {
+		if have := f.vf(id); have != nil && v.Has != 0 {
+			o.vf(id, have.Set, v.Has)
+		}
+	}
+	k.forgetEmpty(name)
+}
+
+// keep saves the originals for the next instance where they are others than it
+// knows.
+func (k *Keeper) keep() error {
+	text, err := json.Marshal(k.originals)
+	if err != nil || string(text) == k.saved {
+		return err
+	}
+	if err := k.save(k.originals); err != nil {
+		return err
+	}
+	k.saved = string(text)
+	return nil
+}
