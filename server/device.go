@@ -42,6 +42,9 @@ type Observed interface {
 	LLDPManagement() (name string, addresses []spec.LLDPManagement)
 	// DCBCounters reads what priority-based flow control counts, by interface.
 	DCBCounters() (map[string]spec.DCBCounters, error)
+	// QoSCounters reads what is counted of the classes and rates of all ports at
+	// one moment, by interface.
+	QoSCounters(context.Context) (map[string]spec.QoSCounters, time.Time, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }
