@@ -44,6 +44,9 @@ type Observed interface {
 	DCBCounters() (map[string]spec.DCBCounters, error)
 	// VFCounters tells what virtual functions received and sent, by interface.
 	VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters, time.Time, error)
+	// QoSCounters reads what is counted of the classes and rates of all ports at
+	// one moment, by interface.
+	QoSCounters(context.Context) (map[string]spec.QoSCounters, time.Time, error)
 	// FDB goes through the filtering databases until yield returns false.
 	FDB(ctx context.Context, yield func(spec.FDBEntry) bool) error
 }

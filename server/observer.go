@@ -47,6 +47,8 @@ type observer struct {
 	// members are the ids under which ports are told in their switches, by
 	// interface: what must go when the port goes.
 	members map[string]member
+	// qos are the names of classes and rates, by which sources of theirs tell too.
+	qos *openconfig.QoSDirectory
 	// versions are those of the configuration that are told.
 	versions []config.Version
 }
@@ -62,7 +64,7 @@ func newObserver(t publisher, rates *openconfig.Rates, fdb openconfig.FDBReader,
 		telemetry: t, rates: rates, fdb: fdb, log: log, lost: make(chan struct{}, 1),
 		intervals: map[string]time.Duration{}, priority: spec.DefaultSystemPriority, ids: map[listing]string{}, listed: map[member]string{},
 		interfaces: map[string]*spec.Interface{}, switches: map[string]*spec.SwitchState{},
-		members: map[string]member{},
+		members: map[string]member{}, qos: openconfig.NewQoSDirectory(),
 	}
 }
 
@@ -115,6 +117,7 @@ func remove(b *telemetry.Batch, node ocpath.ID, keys ...string) {
 
 // interfaceChanged replaces what is told of an interface; nil is gone.
 func (o *observer) interfaceChanged(b *telemetry.Batch, name string, i *spec.Interface) {
+	o.qosChanged(b, name, i)
 	if was := o.interfaces[name]; sameParts(was, i) {
 		o.interfaces[name] = i
 		differ(b, openconfig.InterfaceState(was), openconfig.InterfaceState(i))

@@ -179,6 +179,7 @@ func (s *Server) assemble(device Device) (*element, error) {
 		return nil, err
 	}
 	e.observer = newObserver(e.engine, e.rates, device, s.options.Log)
+	classes := openconfig.NewQoSReading(device, e.observer.qos)
 	for _, source := range []telemetry.Source{
 		openconfig.NewCounters(device, device),
 		openconfig.NewDiscards(device),
@@ -190,6 +191,11 @@ func (s *Server) assemble(device Device) (*element, error) {
 		openconfig.NewLLDPManagementInterface(device),
 		openconfig.NewPFCCounters(device),
 		openconfig.NewVFCounters(device),
+		openconfig.NewQoSQueues(classes, true),
+		openconfig.NewQoSQueues(classes, false),
+		openconfig.NewQoSTerms(classes, true),
+		openconfig.NewQoSTerms(classes, false),
+		openconfig.NewQoSPolicers(classes),
 		e.rates,
 		openconfig.NewFDB(device),
 		openconfig.NewFDBCounts(device),

@@ -66,6 +66,9 @@ func (*idle) VFCounters(context.Context) (map[string]map[uint16]spec.VFCounters,
 func (*idle) LLDP() (map[string]spec.LLDPActivity, spec.LLDPCounters) {
 	return nil, spec.LLDPCounters{}
 }
+func (*idle) QoSCounters(context.Context) (map[string]spec.QoSCounters, time.Time, error) {
+	return nil, time.Now(), nil
+}
 
 func options(t *testing.T, transport Transport) Options {
 	transport.Listen = "127.0.0.1:0"

@@ -68,6 +68,7 @@ func (e *element) applied(c *openconfig.Config) {
 	e.sessions.Applied(c)
 	e.sflow.Applied(c.SFlow())
 	e.lldp.applied(c.LLDP())
+	e.observer.qosApplied(c)
 }
 
 // mayCapture refuses a caller who may not read the packets that a session sees.

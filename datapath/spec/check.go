@@ -73,12 +73,14 @@ func (p *Port) Check() error {
 		return fail("want the name of another interface, an aggregate, to be a member of")
 	case p.Aggregate != nil && !p.MAC.IsZero():
 		return fail("an aggregate has no address of its own")
-	case p.Aggregate != nil && p.QoS != nil:
-		return fail("an aggregate has no classes and rates: its members do")
 	case p.Switched == nil && p.Member == nil && p.QoS != nil:
 		return fail("only switch ports and members of aggregates have classes and rates")
 	case p.Aggregate != nil && p.SRIOV != nil:
 		return fail("an aggregate has no virtual functions: its members may")
+	case p.Aggregate != nil && p.QoS != nil && (p.QoS.Input != nil || p.QoS.Output != nil || p.QoS.Sharing != ShareNone):
+		return fail("an aggregate has no queues of its own: its members have some for what leaves")
+	case p.Member != nil && p.QoS != nil && p.QoS.beyondOutput():
+		return fail("a member has queues for what leaves, and no more: what comes in is classified at %s", p.Member.Aggregate)
 	case p.Aggregate != nil && p.LLDP != nil:
 		return fail("an aggregate does not speak LLDP: its members do")
 	case p.Aggregate != nil && p.DCB != nil:

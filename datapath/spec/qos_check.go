@@ -44,6 +44,11 @@ func (q *QoS) check(port string) error {
 	return errors.Join(errs...)
 }
 
+// beyondOutput reports anything but a scheduler of what leaves.
+func (q *QoS) beyondOutput() bool {
+	return q.Classifier != nil || q.Input != nil || len(q.Policers) > 0 || q.Sharing != ShareNone || q.Share != Share{}
+}
+
 // failure makes an error about the port at hand.
 type failure func(format string, args ...any) error
 

@@ -117,12 +117,28 @@ func TestQoSCheck(t *testing.T) {
 }
 
 func TestQoSOfWhat(t *testing.T) {
-	for name, p := range map[string]*Port{
-		"an aggregate": {Name: "p1", Aggregate: &Aggregate{}, QoS: &QoS{}},
-		"no port":      {Name: "p1", QoS: &QoS{}},
-	} {
-		if err := p.Check(); err == nil {
-			t.Errorf("%s has classes and is not refused", name)
-		}
+	team := NewAggregate(StaticLAG)
+	member, switched := &Member{Aggregate: "lag1"}, &Switched{Switch: "default", Mode: Access, PVID: 1}
+	queues, classes := &Scheduler{Groups: []SchedulerGroup{group(1, "a")}}, &Classifier{Terms: []Term{{ID: "1", Remark: Unmarked}}}
+	tests := []struct {
+		name string
+		port Port
+		fits bool
+	}{
+		{"no port", Port{QoS: &QoS{}}, false},
+		{"an aggregate that classifies", Port{Aggregate: team, Switched: switched, QoS: &QoS{Classifier: classes}}, true},
+		{"an aggregate with queues", Port{Aggregate: team, Switched: switched, QoS: &QoS{Output: queues}}, false},
+		{"an aggregate at which others compete", Port{Aggregate: team, Switched: switched, QoS: &QoS{Sharing: ShareWeight}}, false},
+		{"a member with queues", Port{Member: member, QoS: &QoS{Output: queues}}, true},
+		{"a member that classifies", Port{Member: member, QoS: &QoS{Classifier: classes}}, false},
+		{"a member with a share", Port{Member: member, QoS: &QoS{Share: Share{Weight: 1}}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.port.Name = "p1"
+			if err := tt.port.Check(); (err == nil) != tt.fits {
+				t.Errorf("got %v, fits: %t", err, tt.fits)
+			}
+		})
 	}
 }

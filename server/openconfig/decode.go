@@ -31,6 +31,7 @@ type Config struct {
 	sflow    *SFlow                  // nil where nothing of it is configured
 	lldp     spec.LLDP               // what holds for the whole system
 	qos      *qos                    // classifiers, policies and what they refer to
+	renamed  []string                // see Renamed
 }
 
 // NewConfig is the configuration of nothing.
@@ -101,8 +102,9 @@ func (c *Config) decodePorts(before *Config, touched Touched, uses []qosUse, cha
 	}
 	c.addLLDP(names, touched)
 	c.addQoS(names, before, touched.qos, uses)
+	c.renamed = slices.Sorted(maps.Keys(names))
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range c.renamed {
 		port, err := c.decodePort(name)
 		errs = append(errs, err)
 		if port != nil || interfaces(before.device)[name] != nil {

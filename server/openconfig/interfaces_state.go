@@ -43,6 +43,7 @@ func InterfaceState(i *spec.Interface) *Row {
 		switchedVLANState(r, i.Port, i.Aggregate != nil)
 		switchPortState(r, i.Port)
 	}
+	bandwidthState(r, i.QoS)
 	if i.Aggregate != nil {
 		aggregateState(r, i.Aggregate)
 		teamingState(r, i.Aggregate)

@@ -126,7 +126,8 @@ func (c *Config) decodeQoS(name string, entry *interfaceEntry, port *spec.Port) 
 	if len(ids) == 0 && b.empty() {
 		return nil, errBandwidth
 	}
-	if reason := noClasses(port); reason != "" {
+	if port.Switched == nil && port.Member == nil {
+		reason := "interface " + name + " is neither a switch port nor a member of an aggregate: configure its switched-vlan"
 		return nil, errors.Join(errBandwidth, c.checkNoQoS(name, reason), b.refuse(name, reason))
 	}
 	errs := []error{errBandwidth}
@@ -145,7 +146,7 @@ func (c *Config) decodeQoS(name string, entry *interfaceEntry, port *spec.Port) 
 		err[1], err[2] = errIn, errOut
 		errs = append(errs, err[:]...)
 	}
-	errs = append(errs, b.apply(q, name, ids, w))
+	errs = append(errs, b.apply(q, name, ids, w), checkPlace(q, port, ids, w, &b))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -155,15 +156,35 @@ func (c *Config) decodeQoS(name string, entry *interfaceEntry, port *spec.Port) 
 	return q, nil
 }
 
-// noClasses says why a port can't have classes and rates; "" where it can.
-func noClasses(port *spec.Port) string {
+// checkPlace refuses what an aggregate can't have, which is queues, and what a
+// member can't have, which is everything but queues for what leaves.
+func checkPlace(q *spec.QoS, port *spec.Port, ids []string, w *wishes, b *bandwidth) error {
+	var errs []error
+	refuse := func(wrong bool, reason string, node ocpath.ID, keys ...string) {
+		if wrong {
+			errs = append(errs, invalid(at(node, append(slices.Clone(ids[:1]), keys...)...), "%s", reason))
+		}
+	}
 	switch {
 	case port.Aggregate != nil:
-		return "an aggregate has no queues of its own: name its members"
-	case port.Switched == nil && port.Member == nil:
-		return "interface " + port.Name + " is neither a switch port nor a member of an aggregate: configure its switched-vlan"
+		const reason = "an aggregate has no queues of its own: name its members"
+		refuse(w.input.policy != "" && q.Input != nil, reason, inputNodes().policy)
+		refuse(w.output.policy != "" && q.Output != nil, reason, outputNodes().policy)
+		errs = append(errs, (&bandwidth{maximum: b.maximum, sharing: b.sharing}).refuse(port.Name, reason))
+	case port.Member != nil:
+		reason := fmt.Sprintf("a member has an output policy only: name %s, where what comes in is classified and policed", port.Member.Aggregate)
+		refuse(w.input.policy != "", reason, inputNodes().policy)
+		refuse(w.trusts(), reason, ocpath.QosInterfacesInterfaceInputConfigTrust)
+		for kind := range w.classifiers {
+			if kind == ethernetType {
+				refuse(true, reason, ocpath.QosInterfacesInterfaceInputConfigClassifier)
+				continue
+			}
+			refuse(true, reason, ocpath.QosInterfacesInterfaceInputClassifiersClassifierConfigName, kind)
+		}
+		errs = append(errs, b.refuse(port.Name, reason))
 	}
-	return ""
+	return errors.Join(errs...)
 }
 
 // checkNoQoS refuses entries for what can't have classes.

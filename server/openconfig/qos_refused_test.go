@@ -207,7 +207,10 @@ func TestQoSInterfacesRefused(t *testing.T) {
 		return `"` + direction + `":{"scheduler-policy":{"config":{"name":"` + policy + `"}},"queues":{"queue":[{"name":"` + queue + `","config":{"name":"` + queue + `","queue-management-profile":"` + profile + `"}}]}}`
 	}
 	tests := []struct{ name, path, entries string }{
-		{"an aggregate", "/qos/interfaces/interface[interface-id=lag1]/config/interface-id", qosInterfaceText("lag1", policyAt("output", "shape"))},
+		{"queues of an aggregate", "/qos/interfaces/interface[interface-id=lag1]/output/scheduler-policy/config/name", qosInterfaceText("lag1", policyAt("output", "shape"))},
+		{"queues of what comes in at an aggregate", "/qos/interfaces/interface[interface-id=lag1]/input/scheduler-policy/config/name", qosInterfaceText("lag1", policyAt("input", "shape"))},
+		{"what comes in at a member", "/qos/interfaces/interface[interface-id=m1]/input/scheduler-policy/config/name", qosInterfaceText("m1", policyAt("input", "police"))},
+		{"a member that trusts", "/qos/interfaces/interface[interface-id=m1]/input/config/trust", qosInterfaceText("m1", `"input":{"config":{"signalbox-qos:trust":"DSCP"}}`)},
 		{"no port", "/qos/interfaces/interface[interface-id=h1]/config/interface-id", qosInterfaceText("h1", policyAt("output", "shape"))},
 		{"no interface", "/qos/interfaces/interface[interface-id=p9]/config/interface-id", qosInterfaceText("p9", policyAt("output", "shape"))},
 		{"no interface by reference", "/qos/interfaces/interface[interface-id=x]/interface-ref/config/interface", qosInterfaceText("x", `"interface-ref":{"config":{"interface":"p9"}}`)},
@@ -221,7 +224,7 @@ func TestQoSInterfacesRefused(t *testing.T) {
 		{"a profile of a policed queue", entry + "input/queues/queue[name=bulk]/config/queue-management-profile", qosInterfaceText("p1", queueAt("input", "police", "bulk", "red"))},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { refusedQoS(t, tt.path, Invalid, queuesText, policies, profiles, tt.entries) })
+		t.Run(tt.name, func(t *testing.T) { refusedQoS(t, tt.path, Invalid, queuesText, groupsText, policies, profiles, tt.entries) })
 	}
 }
 
@@ -288,6 +291,8 @@ func TestBandwidthRefused(t *testing.T) {
 		{"2^63", "p1", `"minimum-bandwidth":"9223372036854775808"`, leaf + "minimum-bandwidth", "", ""},
 		{"minimum above maximum", "p1", `"maximum-bandwidth":"1000000","minimum-bandwidth":"2000000"`, leaf + "minimum-bandwidth", "", ""},
 		{"an aggregate", "lag1", `"maximum-bandwidth":"1000000"`, "/interfaces/interface[name=lag1]/bandwidth/config/maximum-bandwidth", "members", ""},
+		{"a mode of an aggregate", "lag1", `"minimum-bandwidth-mode":"WEIGHT"`, "/interfaces/interface[name=lag1]/bandwidth/config/minimum-bandwidth-mode", "members", ""},
+		{"a share of a member", "m1", `"minimum-weight":5`, "/interfaces/interface[name=m1]/bandwidth/config/minimum-weight", "lag1", ""},
 		{"no port", "h1", `"minimum-weight":5`, "/interfaces/interface[name=h1]/bandwidth/config/minimum-weight", "switch port", ""},
 		{"with an output policy", "p1", `"maximum-bandwidth":"1000000"`, leaf + "maximum-bandwidth", "/qos/interfaces/interface[interface-id=p1]/output/scheduler-policy/config/name", policyAt("output", "s")},
 		{"with an input policy", "p1", `"maximum-bandwidth":"1000000"`, leaf + "maximum-bandwidth", "/qos/interfaces/interface[interface-id=p1]/input/scheduler-policy/config/name", policyAt("input", "s")},

@@ -310,14 +310,14 @@ func TestQoSShared(t *testing.T) {
 		}
 		return qosText(queuesText, groupsText, policiesText(`s ;`+schedulersText(`;`+inputsText("bulk", "rest"))), `"interfaces":{"interface":[`+strings.Join(entries, ",")+`]}`)
 	}
-	config, change, err := decode(tree(t, text("p1", "m1")))
+	config, change, err := decode(tree(t, text("p1")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, member := change.Ports["p1"].QoS, change.Ports["m1"].QoS
+	one := change.Ports["p1"].QoS
 	touched := NewTouched()
 	touched.Add(at(ocpath.QosInterfacesInterface, "p2"))
-	_, change, err = config.Next(tree(t, text("p1", "p2", "m1")), touched)
+	_, change, err = config.Next(tree(t, text("p1", "p2")), touched)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,10 +325,8 @@ func TestQoSShared(t *testing.T) {
 		t.Fatalf("touched %v, want p2 alone", got)
 	}
 	two := change.Ports["p2"].QoS
-	for _, other := range []*spec.QoS{two, member} {
-		if other.Classifier != one.Classifier || other.Output != one.Output {
-			t.Errorf("%+v and %+v share nothing", one, other)
-		}
+	if two.Classifier != one.Classifier || two.Output != one.Output {
+		t.Errorf("%+v and %+v share nothing", one, two)
 	}
 }
 
@@ -342,7 +340,7 @@ func TestQoSTouches(t *testing.T) {
 		policiesText(`s ;`+schedulersText(`;`+inputsText("bulk", "rest"))),
 		`"interfaces":{"interface":[`+entry("p1", `"input":{"config":{"signalbox-qos:classifier":"c"}}`)+`,`+
 			entry("x", `"interface-ref":{"config":{"interface":"p2"}},"output":{"scheduler-policy":{"config":{"name":"s"}},"queues":{"queue":[{"name":"bulk","config":{"name":"bulk","queue-management-profile":"red"}}]}}`)+`,`+
-			entry("m1", `"input":{"config":{"signalbox-qos:trust":"PCP"}}`)+`]}`))
+			entry("lag1", `"input":{"config":{"signalbox-qos:trust":"PCP"}}`)+`]}`))
 	config, _, err := decode(d)
 	if err != nil {
 		t.Fatal(err)
@@ -353,14 +351,14 @@ func TestQoSTouches(t *testing.T) {
 		want []string
 	}{
 		{"a classifier", at(ocpath.QosClassifiersClassifierTermsTermActionsConfigTargetGroup, "c", "1"), []string{"p1"}},
-		{"a group", at(ocpath.QosForwardingGroupsForwardingGroupConfigOutputQueue, "data"), []string{"m1", "p1"}},
-		{"another group", at(ocpath.QosForwardingGroupsForwardingGroup, "real"), []string{"m1"}},
-		{"a queue", at(ocpath.QosQueuesQueueConfigName, "bulk"), []string{"m1", "p1", "p2"}},
+		{"a group", at(ocpath.QosForwardingGroupsForwardingGroupConfigOutputQueue, "data"), []string{"lag1", "p1"}},
+		{"another group", at(ocpath.QosForwardingGroupsForwardingGroup, "real"), []string{"lag1"}},
+		{"a queue", at(ocpath.QosQueuesQueueConfigName, "bulk"), []string{"lag1", "p1", "p2"}},
 		{"a queue of a policy", at(ocpath.QosQueuesQueueConfigName, "rest"), []string{"p2"}},
 		{"a policy", at(ocpath.QosSchedulerPoliciesSchedulerPolicySchedulersSchedulerInputsInput, "s", "1", "bulk"), []string{"p2"}},
 		{"a profile", at(ocpath.QosQueueManagementProfilesQueueManagementProfileRedUniformConfigEnableEcn, "red"), []string{"p2"}},
-		{"trust", at(ocpath.QosTrustPcpsPcpConfigTrafficClass, "7"), []string{"m1"}},
-		{"an interface", at(ocpath.QosInterfacesInterfaceInputConfigTrust, "m1"), []string{"m1"}},
+		{"trust", at(ocpath.QosTrustPcpsPcpConfigTrafficClass, "7"), []string{"lag1"}},
+		{"an interface", at(ocpath.QosInterfacesInterfaceInputConfigTrust, "lag1"), []string{"lag1"}},
 		{"an interface by its reference", at(ocpath.QosInterfacesInterfaceOutputQueuesQueue, "x", "bulk"), []string{"p2"}},
 		{"something else", at(ocpath.InterfacesInterfaceConfigDescription, "p1"), []string{"p1"}},
 	}
@@ -388,7 +386,7 @@ func TestBandwidth(t *testing.T) {
 		{"nothing", "p1", `"minimum-bandwidth-mode":"NONE"`, nil},
 		{"maximum", "p1", `"maximum-bandwidth":"5000000"`, &spec.QoS{Input: &spec.Scheduler{Maximum: most}, Output: &spec.Scheduler{Maximum: most}}},
 		{"minimum", "p1", `"minimum-bandwidth":"1000000","minimum-weight":20`, &spec.QoS{Share: spec.Share{Rate: 1e6, Weight: 20}}},
-		{"uplink", "m1", `"minimum-bandwidth-mode":"ABSOLUTE"`, &spec.QoS{Sharing: spec.ShareAbsolute}},
+		{"uplink", "p2", `"minimum-bandwidth-mode":"ABSOLUTE"`, &spec.QoS{Sharing: spec.ShareAbsolute}},
 		{"uplink by weight", "p1", `"maximum-bandwidth":"5000000","minimum-bandwidth-mode":"WEIGHT"`,
 			&spec.QoS{Input: &spec.Scheduler{Maximum: most}, Output: &spec.Scheduler{Maximum: most}, Sharing: spec.ShareWeight}},
 	}
@@ -402,5 +400,23 @@ func TestBandwidth(t *testing.T) {
 				t.Errorf("classes differ (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestQoSOfTeams: an aggregate classifies and polices what comes in, and its
+// members have queues for what leaves.
+func TestQoSOfTeams(t *testing.T) {
+	_, change, err := decode(tree(t, qosText(queuesText, groupsText,
+		policiesText(`in ;`+schedulersText(`;`+oneRate(`"cir":"1000000","queuing-behavior":"POLICE"`)), `out ;`+schedulersText(`;`+inputsText("bulk"))),
+		`"interfaces":{"interface":[{"interface-id":"lag1","config":{"interface-id":"lag1"},"input":{"config":{"signalbox-qos:trust":"DSCP"},"scheduler-policy":{"config":{"name":"in"}}}},`+
+			`{"interface-id":"m1","config":{"interface-id":"m1"},`+policyAt("output", "out")+`}]}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := change.Ports["lag1"].QoS; q.Classifier == nil || len(q.Policers) != 1 || q.Input != nil || q.Output != nil {
+		t.Errorf("lag1 has %+v", q)
+	}
+	if q := change.Ports["m1"].QoS; q.Output == nil || q.Classifier != nil {
+		t.Errorf("m1 has %+v", q)
 	}
 }

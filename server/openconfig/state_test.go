@@ -330,6 +330,8 @@ func allRows(t *testing.T) []*Row {
 	team := fullAggregate(spec.StaticLAG)
 	team.Port.Mode = spec.Access
 	components = append(components, SFlowState(fullSFlow())...)
+	components = append(components, QoSInterface(fullQoS(), fullQoSNames())...)
+	components = append(components, InterfaceState(fullQoS()))
 	components = append(components, LLDPInterface(fullLLDP())...)
 	components = append(components, DCBState(fullDCB())...)
 	components = append(components, DCBState(&spec.Interface{Name: "eth2", DCB: &spec.DCBState{Reason: "none"}})...)
@@ -364,7 +366,8 @@ type source interface {
 // sources are all of this package.
 func sources(h *host.Host, load *Load, rates *Rates, device fixed) []source {
 	engine := telemetry.New(telemetry.Options{})
-	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewLLDPAddresses(nil), NewLLDPManagementInterface(nil), NewPFCCounters(nil), NewVFCounters(nil), rates, NewFDB(device), NewFDBCounts(device),
+	return []source{NewCounters(device, device), NewDiscards(device), NewLACPCounters(device), NewLLDPCounters(nil), NewLLDPTotals(nil), NewLLDPAges(nil), NewLLDPAddresses(nil), NewLLDPManagementInterface(nil), NewPFCCounters(nil), NewVFCounters(nil),
+		NewQoSQueues(nil, true), NewQoSQueues(nil, false), NewQoSTerms(nil, true), NewQoSTerms(nil, false), NewQoSPolicers(nil), rates, NewFDB(device), NewFDBCounts(device),
 		NewSystemCPUs(load), NewComponentCPUs(load), NewSystemGauges(h), NewProcessUsage(h, load), NewSubscriptions(engine), NewSubscriptionTotals(engine),
 		NewSessionCounters(traced{}), NewPacketTests(explained{}), NewPacketTestSteps(explained{}), NewPacketTestOutputs(explained{}), NewSFlowSent(nil), NewSFlowSampled(nil)}
 }
