@@ -224,7 +224,9 @@ func TestQoSInterfacesRefused(t *testing.T) {
 		{"a profile of a policed queue", entry + "input/queues/queue[name=bulk]/config/queue-management-profile", qosInterfaceText("p1", queueAt("input", "police", "bulk", "red"))},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { refusedQoS(t, tt.path, Invalid, queuesText, groupsText, policies, profiles, tt.entries) })
+		t.Run(tt.name, func(t *testing.T) {
+			refusedQoS(t, tt.path, Invalid, queuesText, groupsText, policies, profiles, tt.entries)
+		})
 	}
 }
 
