@@ -108,3 +108,27 @@ func (n *numbers[K]) free(key K) {
 	delete(n.of, key)
 	delete(n.idle, key)
 }
+
+// numbered gives numbers to what has several users.
+type numbered[K comparable] struct {
+	*numbers[K]
+	users map[K]int
+}
+
+func newNumbered[K comparable](limit int) *numbered[K] {
+	return &numbered[K]{newNumbers[K](limit), make(map[K]int)}
+}
+
+// join adds a user; false where no number is left, and then too it must leave.
+func (n *numbered[K]) join(key K) bool {
+	n.users[key]++
+	return n.take(key)
+}
+
+// leave takes a user away.
+func (n *numbered[K]) leave(key K) {
+	if n.users[key]--; n.users[key] <= 0 {
+		delete(n.users, key)
+		n.release(key)
+	}
+}
