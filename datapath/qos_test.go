@@ -231,8 +231,8 @@ func TestQoSIsRefused(t *testing.T) {
 		port       *spec.Port
 	}{
 		{"minima above the line", "the line has 1000000000", queued(access("p1", "default", 10), &spec.QoS{Output: over})},
-		{"an aggregate", "its members do", queued(team("lag", spec.StaticLAG, nil), &spec.QoS{Output: shaped(1e6)})},
-		{"a member that classifies", "classified at the aggregate", queued(member("m1", "lag"), &spec.QoS{Classifier: byDSCP("voice")})},
+		{"an aggregate", "no queues of its own", queued(team("lag", spec.StaticLAG, nil), &spec.QoS{Output: shaped(1e6)})},
+		{"a member that classifies", "classified at lag", queued(member("m1", "lag"), &spec.QoS{Classifier: byDSCP("voice")})},
 		{"no switch port", "switch ports and members", hostOnly},
 		{"a qdisc of somebody else", "tc qdisc del dev p2 root", queued(access("p2", "default", 10), &spec.QoS{Output: shaped(1e6)})},
 	}
