@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/signalbox/signalbox/datapath/spec"
-	"github.com/signalbox/signalbox/gen/oc"
 	"github.com/signalbox/signalbox/gen/ocpath"
+	"github.com/signalbox/signalbox/server/config/tree"
 	"github.com/signalbox/signalbox/server/openconfig"
 	"github.com/signalbox/signalbox/telemetry/schema"
 )
@@ -13,17 +13,29 @@ import (
 // named is a configuration in which an entry of /qos/interfaces is about v0.
 func named(t *testing.T, before *openconfig.Config, id string) *openconfig.Config {
 	t.Helper()
-	d := new(oc.Device)
-	err := oc.Unmarshal([]byte(`{"openconfig-interfaces:interfaces":{"interface":[{"name":"v0","config":{"name":"v0","type":"iana-if-type:ethernetCsmacd"},
-		"openconfig-if-ethernet:ethernet":{"openconfig-vlan:switched-vlan":{"config":{"interface-mode":"ACCESS","access-vlan":10}}}}]},
-		"openconfig-qos:qos":{"queues":{"queue":[{"name":"q","config":{"name":"q"}}]},
-		"scheduler-policies":{"scheduler-policy":[{"name":"s","config":{"name":"s"},"schedulers":{"scheduler":[{"sequence":1,"config":{"sequence":1},
-			"inputs":{"input":[{"id":"q","config":{"id":"q","input-type":"QUEUE","queue":"q"}}]}}]}}]},
-		"interfaces":{"interface":[{"interface-id":"`+id+`","config":{"interface-id":"`+id+`"},"interface-ref":{"config":{"interface":"v0"}},
-			"output":{"scheduler-policy":{"config":{"name":"s"}}}}]}}}`), d)
+	all, err := tree.New()
 	if err != nil {
 		t.Fatal(err)
 	}
+	edit := all.Edit(nil)
+	set := func(leaf ocpath.ID, text string, keys ...string) {
+		t.Helper()
+		v, err := schema.Parse(leaf, text)
+		if err == nil {
+			err = edit.Set(schema.Path{Node: leaf, Keys: keys}, v)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", ocpath.Path(leaf), err)
+		}
+	}
+	set(ocpath.InterfacesInterfaceConfigType, "ethernetCsmacd", "v0")
+	set(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigInterfaceMode, "ACCESS", "v0")
+	set(ocpath.InterfacesInterfaceEthernetSwitchedVlanConfigAccessVlan, "10", "v0")
+	set(ocpath.QosQueuesQueueConfigName, "q", "q")
+	set(ocpath.QosSchedulerPoliciesSchedulerPolicySchedulersSchedulerInputsInputConfigInputType, "QUEUE", "s", "1", "q")
+	set(ocpath.QosSchedulerPoliciesSchedulerPolicySchedulersSchedulerInputsInputConfigQueue, "q", "s", "1", "q")
+	set(ocpath.QosInterfacesInterfaceInterfaceRefConfigInterface, "v0", id)
+	set(ocpath.QosInterfacesInterfaceOutputSchedulerPolicyConfigName, "s", id)
 	touched := openconfig.NewTouched()
 	for _, path := range []schema.Path{
 		{Node: ocpath.InterfacesInterface, Keys: []string{"v0"}}, {Node: ocpath.QosQueuesQueue, Keys: []string{"q"}},
@@ -32,7 +44,7 @@ func named(t *testing.T, before *openconfig.Config, id string) *openconfig.Confi
 	} {
 		touched.Add(path)
 	}
-	next, _, err := before.Next(d, touched)
+	next, _, err := before.Next(edit.Tree(), touched)
 	if err != nil {
 		t.Fatal(err)
 	}
