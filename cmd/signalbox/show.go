@@ -12,9 +12,9 @@ import (
 func showCommand(f *clientFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "Show interfaces, aggregates, neighbors, bridging, virtual functions, VLANs, addresses, counters, the configuration or its history",
+		Short: "Show interfaces, aggregates, neighbors, bridging, classes and rates, virtual functions, VLANs, addresses, counters, the configuration or its history",
 	}
-	c.AddCommand(showInterfacesCommand(f), showLAGCommand(f), showLACPCommand(f), showLLDPCommand(f), showDCBCommand(f), showSRIOVCommand(f), showVLANsCommand(f),
+	c.AddCommand(showInterfacesCommand(f), showLAGCommand(f), showLACPCommand(f), showLLDPCommand(f), showDCBCommand(f), showQoSCommand(f), showSRIOVCommand(f), showVLANsCommand(f),
 		showFDBCommand(f), showCountersCommand(f), showConfigCommand(f), showHistoryCommand(f))
 	return c
 }
