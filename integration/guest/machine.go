@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/signalbox/signalbox/integration/debian"
 )
@@ -121,6 +122,25 @@ var ErrFailed = errors.New("it failed in the guest")
 // while another processor runs (an assertion in iotlb_to_section).
 var ErrCrashed = errors.New("the emulator crashed")
 
+// ErrSilent says that nothing was heard of the guest for longer than anything in it
+// takes: its kernel hangs. The driver of the emulated 82576's functions does so at
+// times when a function is reset while its interface goes down.
+var ErrSilent = errors.New("the guest has fallen silent")
+
+// silence is how long that is, on a busy machine.
+const silence = 4 * time.Minute
+
+// listener copies what it is given, and ends a wait when nothing comes.
+type listener struct {
+	io.Writer
+	alarm *time.Timer
+}
+
+func (l *listener) Write(b []byte) (int, error) {
+	l.alarm.Reset(silence)
+	return l.Writer.Write(b)
+}
+
 // Exit codes of QEMU that init.sh brings about.
 const (
 	passed = 0x10<<1 | 1
@@ -150,13 +170,19 @@ func (m *Machine) Boot(ctx context.Context, programs []string, script string, ou
 	if m.kit.Devices != nil {
 		args = append(args, m.kit.Devices(dir)...)
 	}
-	c := exec.CommandContext(ctx, args[0], args[1:]...)
+	heard, fell := context.WithCancelCause(ctx)
+	defer fell(nil)
+	alarm := time.AfterFunc(silence, func() { fell(ErrSilent) })
+	defer alarm.Stop()
+	c := exec.CommandContext(heard, args[0], args[1:]...)
 	var complaints bytes.Buffer
-	c.Stdout, c.Stderr = out, &complaints
+	c.Stdout, c.Stderr = &listener{out, alarm}, &complaints
 	err = c.Run()
 	said, _ := os.ReadFile(console)
 	var exit *exec.ExitError
 	switch {
+	case ctx.Err() == nil && errors.Is(context.Cause(heard), ErrSilent):
+		return fmt.Errorf("%w; its console: %s", ErrSilent, said)
 	case ctx.Err() != nil:
 		return fmt.Errorf("guest: %w; its console: %s", ctx.Err(), said)
 	case errors.As(err, &exit) && exit.ExitCode() == passed:
