@@ -52,7 +52,7 @@ test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 
 .PHONY: test-guest
 test-guest: build ## bonds and devices with DCB against the element, in an emulated machine with Debian's kernel
-	SIGNALBOX_BINARY=$(CURDIR)/bin/signalbox $(GO) test -count 1 -v -timeout 15m -skip '^TestSRIOV$$' ./integration/guest
+	SIGNALBOX_BINARY=$(CURDIR)/bin/signalbox $(GO) test -count 1 -v -timeout 25m -skip '^TestSRIOV$$' ./integration/guest
 
 .PHONY: test-sriov
 test-sriov: build ## virtual functions of an emulated Intel 82576, and of netdevsim, in an emulated machine
