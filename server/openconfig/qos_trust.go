@@ -45,26 +45,36 @@ func decodeTrust(d *oc.Device) (trust, error) {
 	t := defaultTrust()
 	var errs []error
 	if list := d.GetQos().GetTrust().GetDscps(); list != nil {
-		for _, dscp := range slices.Sorted(maps.Keys(list.Dscp)) { // 0 to 63 by the models
-			class := list.Dscp[dscp].GetConfig()
-			if class == nil || class.TrafficClass == nil {
-				errs = append(errs, invalid(at(ocpath.QosTrustDscpsDscpConfigTrafficClass, strconv.Itoa(int(dscp))), "is missing: want 0 to 7"))
-				continue
+		for _, dscp := range slices.Sorted(maps.Keys(list.Dscp)) {
+			class := (*uint8)(nil)
+			if config := list.Dscp[dscp].GetConfig(); config != nil {
+				class = config.TrafficClass
 			}
-			t.dscps[dscp] = *class.TrafficClass
+			errs = append(errs, means(t.dscps[:], dscp, class, ocpath.QosTrustDscpsDscpConfigTrafficClass))
 		}
 	}
 	if list := d.GetQos().GetTrust().GetPcps(); list != nil {
 		for _, pcp := range slices.Sorted(maps.Keys(list.Pcp)) {
-			class := list.Pcp[pcp].GetConfig()
-			if class == nil || class.TrafficClass == nil {
-				errs = append(errs, invalid(at(ocpath.QosTrustPcpsPcpConfigTrafficClass, strconv.Itoa(int(pcp))), "is missing: want 0 to 7"))
-				continue
+			class := (*uint8)(nil)
+			if config := list.Pcp[pcp].GetConfig(); config != nil {
+				class = config.TrafficClass
 			}
-			t.pcps[pcp] = *class.TrafficClass
+			errs = append(errs, means(t.pcps[:], pcp, class, ocpath.QosTrustPcpsPcpConfigTrafficClass))
 		}
 	}
 	return t, errors.Join(append(errs, t.decodeGroups(d))...)
+}
+
+// means sets the traffic class of a mark.
+func means(classes []uint8, mark uint8, class *uint8, leaf ocpath.ID) error {
+	switch {
+	case int(mark) >= len(classes):
+		return invalid(at(ocpath.Get(ocpath.Get(leaf).Parent).Parent, strconv.Itoa(int(mark))), "there is no such mark: want 0 to %d", len(classes)-1)
+	case class == nil || *class >= trafficClasses:
+		return invalid(at(leaf, strconv.Itoa(int(mark))), "want a traffic class, 0 to %d", trafficClasses-1)
+	}
+	classes[mark] = *class
+	return nil
 }
 
 func (t *trust) decodeGroups(d *oc.Device) error {
@@ -75,6 +85,10 @@ func (t *trust) decodeGroups(d *oc.Device) error {
 			continue
 		}
 		class := *config.TrafficClass
+		if class >= trafficClasses {
+			errs = append(errs, invalid(at(ocpath.QosForwardingGroupsForwardingGroupConfigTrafficClass, name), "%d: want 0 to %d", class, trafficClasses-1))
+			continue
+		}
 		if other := t.groups[class]; other != "" {
 			errs = append(errs, invalid(at(ocpath.QosForwardingGroupsForwardingGroupConfigTrafficClass, name),
 				"forwarding group %s has traffic class %d already", other, class))
