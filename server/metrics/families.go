@@ -26,6 +26,9 @@ var (
 	perInterface = labels{"interface"}
 	perDiscard   = labels{"interface", "direction", "reason"}
 	perSwitch    = labels{"switch"}
+	perQueue     = labels{"interface", "queue"}
+	perTerm      = labels{"interface", "term"}
+	perPolicer   = labels{"interface", "sequence"}
 	perHost      = labels{}
 )
 
@@ -63,6 +66,24 @@ func table() []struct {
 			{leaf: ocpath.NetworkInstancesNetworkInstanceFdbStateDynamicEntries, name: "fdb_dynamic_entries", help: "Addresses that a switch has learned.", kind: gauge},
 			{leaf: ocpath.NetworkInstancesNetworkInstanceFdbStateMoves, name: "fdb_moves_total", help: "Addresses that moved to another port.", kind: counter},
 			{leaf: ocpath.NetworkInstancesNetworkInstanceFdbStateRefused, name: "fdb_refused_total", help: "Addresses not learned for want of room.", kind: counter},
+		}},
+		{perQueue, []family{
+			{leaf: ocpath.QosInterfacesInterfaceInputQueuesQueueStateTransmitOctets, name: "queue_in_transmit_octets_total", help: "Octets that left a queue of what an interface takes in.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceInputQueuesQueueStateTransmitPkts, name: "queue_in_transmit_pkts_total", help: "Packets that left a queue of what an interface takes in.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceInputQueuesQueueStateDroppedPkts, name: "queue_in_dropped_pkts_total", help: "Packets that found no room in a queue of what an interface takes in.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceInputQueuesQueueStateWaitingOctets, name: "queue_in_waiting_octets", help: "Octets that wait in a queue of what an interface takes in.", kind: gauge},
+			{leaf: ocpath.QosInterfacesInterfaceOutputQueuesQueueStateTransmitOctets, name: "queue_out_transmit_octets_total", help: "Octets that left a queue of what leaves by an interface.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceOutputQueuesQueueStateTransmitPkts, name: "queue_out_transmit_pkts_total", help: "Packets that left a queue of what leaves by an interface.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceOutputQueuesQueueStateDroppedPkts, name: "queue_out_dropped_pkts_total", help: "Packets that found no room in a queue of what leaves by an interface.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceOutputQueuesQueueStateWaitingOctets, name: "queue_out_waiting_octets", help: "Octets that wait in a queue of what leaves by an interface.", kind: gauge},
+		}},
+		{perTerm, []family{
+			{leaf: ocpath.QosInterfacesInterfaceInputTermsTermStateMatchedPackets, name: "term_matched_pkts_total", help: "Packets that a term chose the class of.", kind: counter},
+		}},
+		{perPolicer, []family{
+			{leaf: ocpath.QosInterfacesInterfaceInputSchedulerPolicySchedulersSchedulerStateConformingPkts, name: "policer_conforming_pkts_total", help: "Packets within the committed rate of a policer.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceInputSchedulerPolicySchedulersSchedulerStateExceedingPkts, name: "policer_exceeding_pkts_total", help: "Packets above the committed rate of a policer.", kind: counter},
+			{leaf: ocpath.QosInterfacesInterfaceInputSchedulerPolicySchedulersSchedulerStateViolatingPkts, name: "policer_violating_pkts_total", help: "Packets above the peak rate of a policer.", kind: counter},
 		}},
 		{perHost, []family{
 			{leaf: ocpath.SystemStateUpTime, name: "host_up_seconds", help: "Time since the host started.", kind: gauge, scale: 1e-9},
