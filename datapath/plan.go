@@ -79,8 +79,7 @@ func newPlan(s *spec.Scheduler, speed uint64, number func(string) uint16) (*plan
 		}
 	}
 	if _, ok := p.leaves[netdev.DefaultClass]; !ok {
-		share := min(p.line/defaultShare, p.free)
-		p.free -= share
+		share := p.spare(0, p.line)
 		p.leaf(netdev.DefaultClass, "", netdev.Class{Parent: lineClass, Rate: share, Ceil: p.line, Priority: p.level, Quantum: quantumUnit}, spec.QueueLimit{})
 		p.level++
 	}
@@ -111,12 +110,12 @@ func (p *plan) group(i uint16, g *spec.SchedulerGroup, defaultQueue string, numb
 	}
 	weights := newWeights(g)
 	for n, q := range g.Queues {
-		minor := number(q.Queue)
+		minor, rate := number(q.Queue), weights.of(least, n)
 		if q.Queue == defaultQueue {
-			minor = netdev.DefaultClass
+			minor, rate = netdev.DefaultClass, rate+p.spare(rate, most)
 		}
 		p.leaf(minor, q.Queue, netdev.Class{
-			Parent: parent, Rate: weights.of(least, n), Ceil: most, Burst: g.Burst, CeilBurst: g.ExcessBurst,
+			Parent: parent, Rate: rate, Ceil: most, Burst: g.Burst, CeilBurst: g.ExcessBurst,
 			Priority: p.level, Quantum: weights.quantum(n),
 		}, q.QueueLimit)
 		if g.Strict {
@@ -127,6 +126,18 @@ func (p *plan) group(i uint16, g *spec.SchedulerGroup, defaultQueue string, numb
 		p.level++
 	}
 	return nil
+}
+
+// spare takes out of what is guaranteed to nobody what the default class lacks
+// to its share of the line, so that it is never starved.
+func (p *plan) spare(has, most uint64) uint64 {
+	share := min(p.line/defaultShare, most)
+	if has >= share {
+		return 0
+	}
+	more := min(share-has, p.free)
+	p.free -= more
+	return more
 }
 
 // weights are those of the queues of a group. In a strict group they are no

@@ -71,6 +71,10 @@ func TestPlan(t *testing.T) {
 	if p, err = newPlan(three, plainLine, number); err != nil || p.names[netdev.DefaultClass] != "c" || len(p.leaves) != 3 {
 		t.Errorf("with a default queue: %v, %v; want it in the default class", p.names, err)
 	}
+	three.Groups[1].Minimum = spec.Rate{}
+	if p, err = newPlan(three, plainLine, number); err != nil || p.leaves[netdev.DefaultClass].Rate != 10e6 {
+		t.Errorf("a default queue that asks for nothing: %+v, %v; want a percent of the line", p.leaves[netdev.DefaultClass], err)
+	}
 	for _, c := range []struct {
 		name, want string
 		change     func(*spec.Scheduler)

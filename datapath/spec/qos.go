@@ -163,8 +163,8 @@ type Scheduler struct {
 	// Groups by sequence, the most urgent first. Each queue is in one of them.
 	Groups []SchedulerGroup
 	// DefaultQueue is where frames go whose class is none of Groups; "" is a
-	// class of its own, behind all others, of which one percent of the line is
-	// never lent away from it.
+	// class of its own, behind all others. Either has at least one percent of the
+	// line, where the minima of others leave so much.
 	DefaultQueue string
 }
 
