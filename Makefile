@@ -48,7 +48,8 @@ test: build $(GNMI_CLI) ## unit tests, and as root kernel and end-to-end tests
 	@test -n "$(RACE)" || echo 'no C compiler: testing without the race detector'
 	tools=$$($(GO) run ./integration/tools) && PATH="$$PATH:$$tools" \
 		$(GO) test $(RACE) $(VERBOSE) -timeout 10m $$($(GO) list ./... | grep -v /integration)
-	SIGNALBOX_GNMI_CLI=$(GNMI_CLI) $(GO) test $(VERBOSE) -p 1 -timeout 12m $$($(GO) list ./integration/... | grep -v -e '/readme$$' -e '/guest$$')
+	tools=$$($(GO) run ./integration/tools) && PATH="$$PATH:$$tools" SIGNALBOX_GNMI_CLI=$(GNMI_CLI) \
+		$(GO) test $(VERBOSE) -p 1 -timeout 15m $$($(GO) list ./integration/... | grep -v -e '/readme$$' -e '/guest$$')
 
 .PHONY: test-guest
 test-guest: build ## bonds and devices with DCB against the element, in an emulated machine with Debian's kernel
