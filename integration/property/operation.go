@@ -73,11 +73,8 @@ func carryOut(models *node, from tree, all []operation) (tree, faults) {
 		f.add(codes.InvalidArgument, "union_replace beside other operations")
 		return nil, f
 	}
-	for i := range all {
-		if all[i].code != codes.OK {
-			f.add(all[i].code, all[i].op.String()+" "+all[i].path.String())
-			return nil, f
-		}
+	if mistaken(models, f, all) {
+		return nil, f
 	}
 	to := tree{}
 	if len(all) > 0 && all[0].op == gpb.UpdateResult_UNION_REPLACE {
@@ -94,6 +91,25 @@ func carryOut(models *node, from tree, all []operation) (tree, faults) {
 		f.add(code, reason)
 	}
 	return to, f
+}
+
+// mistaken reports an operation that no element may take. Where another one has a
+// value that its leaf cannot have, an element may say that first.
+func mistaken(models *node, f faults, all []operation) bool {
+	for i := range all {
+		if all[i].code != codes.OK {
+			f.add(all[i].code, all[i].op.String()+" "+all[i].path.String())
+		}
+	}
+	if len(f) == 0 {
+		return false
+	}
+	for i := range all {
+		for _, l := range all[i].leaves {
+			l.check(models, f)
+		}
+	}
+	return true
 }
 
 func (o *operation) carryOut(models *node, f faults, t tree) {
