@@ -72,10 +72,11 @@ type Datapath struct {
 	fdb      []spec.FDBEvent
 	fdbLost  bool
 	watchers map[*watcher]struct{}
-	retry    time.Time // when to try again what failed; zero: nothing did
-	failure  string    // what was last said of it
-	aged     time.Time // when the filtering database was last scanned
-	counted  time.Time // when the switches' counts were last told
+	retry    time.Time            // when to try again what failed; zero: nothing did
+	again    map[uint32]time.Time // interfaces that are looked at once more, by ifindex
+	failure  string               // what was last said of it
+	aged     time.Time            // when the filtering database was last scanned
+	counted  time.Time            // when the switches' counts were last told
 	carriers carriers
 	since    time.Time // when members that are lost were last known to be well; zero: now
 	lacpTold time.Time // when the counters of LACP were last told
@@ -168,6 +169,7 @@ func Open(ctx context.Context, o Options) (_ *Datapath, err error) {
 func newDatapath(log *slog.Logger) *Datapath {
 	d := &Datapath{
 		log: log, model: newModel(), watchers: make(map[*watcher]struct{}),
+		again:    make(map[uint32]time.Time),
 		requests: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		seen: seen{
 			interfaces: make(map[string]*spec.Interface), switches: make(map[string]*spec.SwitchState),

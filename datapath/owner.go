@@ -22,6 +22,9 @@ const (
 	countEvery = 200 * time.Millisecond
 	// retryAfter is how long what failed without being asked for waits.
 	retryAfter = 5 * time.Second
+	// againAfter is when an interface that came to a configured port is looked at
+	// once more: what was done to it while it was still being made may be lost.
+	againAfter = time.Second
 	// From so many interfaces on, all are read at once.
 	dumpFrom = 64
 )
@@ -110,6 +113,9 @@ func (d *Datapath) run() {
 // next is when wake has something to do; zero: never.
 func (d *Datapath) next() time.Time {
 	next := d.retry
+	for _, at := range d.again {
+		next = earliest(next, at)
+	}
 	for _, p := range d.model.waiting {
 		if next.IsZero() || p.due.Before(next) {
 			next = p.due
@@ -131,6 +137,7 @@ func (d *Datapath) next() time.Time {
 func (d *Datapath) wake(now time.Time) {
 	d.model.touchDue(now)
 	d.expireTraces(now)
+	d.lookAgain(now)
 	again := !d.retry.IsZero() && !now.Before(d.retry)
 	if again {
 		d.retry = time.Time{}
@@ -143,6 +150,23 @@ func (d *Datapath) wake(now time.Time) {
 	if again && d.retry.IsZero() {
 		d.failure = ""
 		d.log.Info("the datapath is as wanted again")
+	}
+}
+
+// lookAgain brings the attributes of interfaces that came a while ago to what is
+// wanted, whatever became of them meanwhile.
+func (d *Datapath) lookAgain(now time.Time) {
+	for index, at := range d.again {
+		if at.After(now) {
+			continue
+		}
+		delete(d.again, index)
+		if err := d.lookAt(index); err != nil {
+			d.failed(fmt.Errorf("look at the interfaces: %w", err))
+		}
+		if d.model.devices[index] != nil {
+			d.model.touched.attributes.Add(index)
+		}
 	}
 }
 
@@ -257,8 +281,12 @@ func (d *Datapath) setDevice(l netdev.Link) {
 	dev := device{Link: l}
 	dev.speed, dev.fullDuplex = d.conn.Speed(l.Name)
 	dev.dcb = d.knownDCB(&l)
+	came := d.model.devices[l.Index] == nil
 	if d.model.setDevice(dev) {
 		d.tables.observe(&l)
+	}
+	if came && d.ready && d.model.ports[l.Name] != nil {
+		d.again[l.Index] = time.Now().Add(againAfter)
 	}
 	if dev.dcb != nil {
 		d.tables.dcb.observe(l.Index, dev.dcb)
