@@ -171,7 +171,7 @@ func sameInterface(a, b *spec.Interface) bool {
 	x.Port, y.Port = nil, nil
 	x.Aggregate, y.Aggregate, x.Member, y.Member = nil, nil, nil, nil
 	x.QoS, y.QoS = nil, nil
-	return x == y && sameQoS(a.QoS, b.QoS) && same(a.Port, b.Port) && sameAggregate(a.Aggregate, b.Aggregate) && sameMember(a.Member, b.Member)
+	return x == y && spec.SameQoS(a.QoS, b.QoS) && same(a.Port, b.Port) && sameAggregate(a.Aggregate, b.Aggregate) && sameMember(a.Member, b.Member)
 }
 
 // same compares what two pointers point to; nil is like nil only.

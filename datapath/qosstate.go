@@ -3,7 +3,6 @@ package datapath
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -87,26 +86,6 @@ func (d *Datapath) observeScheduler(index uint32) (*spec.SchedulerState, seenQue
 		}
 	}
 	return state, seen
-}
-
-// sameQoS compares what is told of classes and rates.
-func sameQoS(a, b *spec.QoSState) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Classified == b.Classified && slices.Equal(a.Policers, b.Policers) &&
-		sameScheduler(a.Input, b.Input) && sameScheduler(a.Output, b.Output)
-}
-
-func sameScheduler(a, b *spec.SchedulerState) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Rate == b.Rate && a.Burst == b.Burst && maps.EqualFunc(a.Queues, b.Queues, func(x, y spec.QueueState) bool {
-		early := same(x.RED, y.RED)
-		x.RED, y.RED = nil, nil
-		return early && x == y
-	})
 }
 
 // wide counts on what the kernel counts in 32 bits.

@@ -17,7 +17,7 @@ func (o *observer) qosChanged(b *telemetry.Batch, name string, i *spec.Interface
 	if i != nil {
 		is = i.QoS
 	}
-	if openconfig.SameQoS(was, is) {
+	if spec.SameQoS(was, is) {
 		return
 	}
 	names := o.qos.Of(name)

@@ -1,5 +1,10 @@
 package spec
 
+import (
+	"maps"
+	"slices"
+)
+
 // QoSState is what the kernel does with the classes and rates of a port, read
 // back from it.
 type QoSState struct {
@@ -10,6 +15,15 @@ type QoSState struct {
 	Policers   []PolicerState // in the order in which they are asked
 }
 
+// SameQoS compares what two states say.
+func SameQoS(a, b *QoSState) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Classified == b.Classified && slices.Equal(a.Policers, b.Policers) &&
+		a.Input.same(b.Input) && a.Output.same(b.Output)
+}
+
 // SchedulerState is a scheduler as the kernel has it.
 type SchedulerState struct {
 	// Rate bounds all of it, bit/s, after the kernel's rounding; Burst in octets.
@@ -17,6 +31,13 @@ type SchedulerState struct {
 	Burst uint32
 	// Queues by name, "" is the class of what is in no other.
 	Queues map[string]QueueState
+}
+
+func (s *SchedulerState) same(o *SchedulerState) bool {
+	if s == nil || o == nil {
+		return s == o
+	}
+	return s.Rate == o.Rate && s.Burst == o.Burst && maps.EqualFunc(s.Queues, o.Queues, QueueState.same)
 }
 
 // QueueState is one class of a scheduler as the kernel has it.
@@ -29,6 +50,12 @@ type QueueState struct {
 	Priority uint8
 	Quantum  uint32
 	QueueLimit
+}
+
+func (q QueueState) same(o QueueState) bool {
+	early := samePointer(q.RED, o.RED)
+	q.RED, o.RED = nil, nil
+	return early && q == o
 }
 
 // PolicerState is a policer as the program has it.

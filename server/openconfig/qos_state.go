@@ -10,25 +10,6 @@ import (
 	"github.com/signalbox/signalbox/gen/ocpath"
 )
 
-// SameQoS reports that two states of an interface are told alike.
-func SameQoS(a, b *spec.QoSState) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Classified == b.Classified && slices.Equal(a.Policers, b.Policers) && sameScheduler(a.Input, b.Input) && sameScheduler(a.Output, b.Output)
-}
-
-func sameScheduler(a, b *spec.SchedulerState) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Rate == b.Rate && a.Burst == b.Burst && maps.EqualFunc(a.Queues, b.Queues, func(x, y spec.QueueState) bool {
-		sameRED := x.RED == y.RED || x.RED != nil && y.RED != nil && *x.RED == *y.RED
-		x.RED, y.RED = nil, nil
-		return sameRED && x == y
-	})
-}
-
 // QoSInterface is the entry of an interface in /qos/interfaces, with what is in
 // effect as it was observed; none for an interface without classes and rates.
 func QoSInterface(i *spec.Interface, names QoSNames) []*Row {

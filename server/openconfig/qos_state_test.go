@@ -100,37 +100,6 @@ func TestQoSInterfaceTellsWhatIsInEffect(t *testing.T) {
 	}
 }
 
-func TestSameQoS(t *testing.T) {
-	full := func() *spec.QoSState { return fullQoS().QoS }
-	changed := func(f func(*spec.QoSState)) *spec.QoSState {
-		q := full()
-		f(q)
-		return q
-	}
-	tests := []struct {
-		name string
-		a, b *spec.QoSState
-		same bool
-	}{
-		{"nothing", nil, nil, true},
-		{"gone", full(), nil, false},
-		{"read anew", full(), full(), true},
-		{"classified", full(), changed(func(q *spec.QoSState) { q.Classified = false }), false},
-		{"a policer", full(), changed(func(q *spec.QoSState) { q.Policers[0].Burst++ }), false},
-		{"no scheduler", full(), changed(func(q *spec.QoSState) { q.Output = nil }), false},
-		{"a rate", full(), changed(func(q *spec.QoSState) { q.Output.Rate++ }), false},
-		{"RED", full(), changed(func(q *spec.QoSState) { q.Output.Queues["voice"].RED.Max++ }), false},
-		{"a limit", full(), changed(func(q *spec.QoSState) { q.Output.Queues[""] = spec.QueueState{} }), false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := SameQoS(tt.a, tt.b); got != tt.same {
-				t.Errorf("same: %t, want %t", got, tt.same)
-			}
-		})
-	}
-}
-
 // TestQoSNames: state is told under the names of the configuration, and what a
 // transaction may have renamed is known.
 func TestQoSNames(t *testing.T) {
