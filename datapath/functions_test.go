@@ -68,7 +68,10 @@ func TestFunctionsAfterClose(t *testing.T) {
 
 func TestFunctionsFile(t *testing.T) {
 	path := t.TempDir() + "/sriov-1.json"
-	f := &functionsFile{path: path, boot: "b", namespace: "1"}
+	of := func(boot string) *functionsFile {
+		return &functionsFile{sideFile{path: path, boot: boot, namespace: "1", version: functionsVersion}}
+	}
+	f := of("b")
 	if got, err := f.load(); err != nil || got != nil {
 		t.Errorf("without a file: %v, %v", got, err)
 	}
@@ -81,7 +84,7 @@ func TestFunctionsFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if got, err := (&functionsFile{path: path, boot: "other", namespace: "1"}).load(); err != nil || got != nil {
+	if got, err := of("other").load(); err != nil || got != nil {
 		t.Errorf("of another boot: %v, %v", got, err)
 	}
 	for text, fails := range map[string]bool{"{": true, `{"version":1,"boot":"b","namespace":"1","originals":{"eth1":null}}`: false} {

@@ -158,7 +158,7 @@ func FuzzLACPFile(f *testing.F) {
 	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","groups":{"lag":{"Ports":{"m1":{"Receive":5,"Mux":4,"Selected":2}}}}}`))
 	f.Add([]byte(`{"version":1,"boot":"b","namespace":"1","groups":{"lag":{"Ports":{"m1":{"Receive":99,"Quiet":-5}}}}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		file := &lacpFile{path: filepath.Join(t.TempDir(), "lacp"), boot: "b", namespace: "1"}
+		file := &lacpFile{sideFile{path: filepath.Join(t.TempDir(), "lacp"), boot: "b", namespace: "1", version: lacpVersion}}
 		if err := file.save(b); err != nil {
 			t.Fatal(err)
 		}
