@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -106,14 +107,23 @@ func (a VFAttributes) String() string {
 	return strings.Join(names, " ")
 }
 
+// Each yields the attributes of the set that can be set, one by one.
+func (a VFAttributes) Each() iter.Seq[VFAttributes] {
+	return func(yield func(VFAttributes) bool) {
+		for one := VFAttributes(1); one <= VFAll; one <<= 1 {
+			if a&one != 0 && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
 // Only gives the attributes that are in a set.
 func (v VF) Only(set VFAttributes) VF {
 	set &= v.Has
 	o := VF{Has: set}
-	for one := VFAttributes(1); one <= VFAll; one <<= 1 {
-		if set&one != 0 {
-			o.Take(v, one)
-		}
+	for one := range set.Each() {
+		o.Take(v, one)
 	}
 	return o
 }

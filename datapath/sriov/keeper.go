@@ -89,9 +89,9 @@ func newKeeper(kernel kernel, o Options) *Keeper {
 	if k.originals == nil {
 		k.originals = make(map[string]*Original)
 	}
-	k.autoprobe = reconcile.NewShadow[string, bool]("drivers-autoprobe", autoprobes{k})
-	k.eswitch = reconcile.NewShadow[string, spec.Eswitch]("eswitch-mode", eswitches{k})
-	k.number = reconcile.NewShadow[string, uint16]("num-vfs", numbers{k})
+	k.autoprobe = reconcile.NewShadow[string, bool]("drivers-autoprobe", k.autoprobes())
+	k.eswitch = reconcile.NewShadow[string, spec.Eswitch]("eswitch-mode", k.eswitches())
+	k.number = reconcile.NewShadow[string, uint16]("num-vfs", k.numbers())
 	k.mac = reconcile.NewShadow[vfKey, spec.VF]("mac-address", vfs{k, spec.VFMAC})
 	k.settings = reconcile.NewShadow[vfKey, spec.VF]("vf", vfs{k, settings})
 	return k

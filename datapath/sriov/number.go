@@ -6,62 +6,32 @@ import (
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
-// autoprobes is the table of which physical functions have a driver bound to
-// their new virtual functions, by interface.
-type autoprobes struct{ k *Keeper }
-
-// List is those that are ours, as the kernel has them.
-func (t autoprobes) List() (map[string]bool, error) {
-	all := make(map[string]bool)
-	for name, o := range t.k.originals {
-		if f := t.k.functions[name]; f != nil && f.Autoprobe != nil && o.Autoprobe != nil {
-			all[name] = *f.Autoprobe
-		}
+// autoprobes are which physical functions have a driver bound to their new
+// virtual functions.
+func (k *Keeper) autoprobes() *setting[bool] {
+	return &setting[bool]{
+		k: k, set: k.setAutoprobe,
+		have: func(f *Function) (bool, bool) {
+			if f.Autoprobe == nil {
+				return false, false
+			}
+			return *f.Autoprobe, true
+		},
+		original: func(o *Original) **bool { return &o.Autoprobe },
+		lacks: func(name string) error {
+			return &spec.Invalid{Port: name, VF: &spec.VFRef{VF: -1}, Reason: "drivers-autoprobe: its device has no such switch"}
+		},
 	}
-	return all, nil
 }
 
-// Put sets it. An interface that is not there is set when it appears.
-func (t autoprobes) Put(name string, on bool) error {
-	f, err := t.k.read(name)
-	if err != nil || f == nil || !f.Capable {
-		return err
-	}
-	if f.Autoprobe == nil {
-		return &spec.Invalid{Port: name, VF: &spec.VFRef{VF: -1}, Reason: "drivers-autoprobe: its device has no such switch"}
-	}
-	t.k.remember(name).autoprobe(f)
-	return t.set(f, on)
-}
-
-// Delete gives it back as it was found.
-func (t autoprobes) Delete(name string) error {
-	o := t.k.originals[name]
-	if o == nil || o.Autoprobe == nil {
-		return nil
-	}
-	f, err := t.k.read(name)
-	if err != nil {
-		return err
-	}
-	if f != nil && f.Autoprobe != nil {
-		if err := t.set(f, *o.Autoprobe); err != nil {
-			return err
-		}
-	}
-	o.Autoprobe = nil
-	t.k.forgetEmpty(name)
-	return nil
-}
-
-func (t autoprobes) set(f *Function, on bool) error {
+func (k *Keeper) setAutoprobe(f *Function, on bool) error {
 	if *f.Autoprobe == on {
 		return nil
 	}
-	if err := t.k.kernel.SetAutoprobe(f, on); err != nil {
+	if err := k.kernel.SetAutoprobe(f, on); err != nil {
 		return fmt.Errorf("interface %s: set drivers-autoprobe to %t: %w", f.Name, on, err)
 	}
-	now, err := t.k.read(f.Name)
+	now, err := k.read(f.Name)
 	if err != nil || now == nil || now.Autoprobe == nil {
 		return err
 	}
@@ -71,59 +41,23 @@ func (t autoprobes) set(f *Function, on bool) error {
 	return nil
 }
 
-// numbers is the table of how many virtual functions there are, by interface.
-type numbers struct{ k *Keeper }
-
-// List is those that are ours, as the kernel has them.
-func (t numbers) List() (map[string]uint16, error) {
-	all := make(map[string]uint16)
-	for name, o := range t.k.originals {
-		if f := t.k.functions[name]; f != nil && f.Capable && o.Number != nil {
-			all[name] = f.Number
-		}
+// numbers are how many virtual functions there are.
+func (k *Keeper) numbers() *setting[uint16] {
+	return &setting[uint16]{
+		k: k, set: k.setNumber,
+		have:     func(f *Function) (uint16, bool) { return f.Number, f.Capable },
+		original: func(o *Original) **uint16 { return &o.Number },
 	}
-	return all, nil
 }
 
-// Put makes that many. An interface that is not there gets them when it appears.
-func (t numbers) Put(name string, n uint16) error {
-	f, err := t.k.read(name)
-	if err != nil || f == nil || !f.Capable {
-		return err
-	}
-	t.k.remember(name).number(f)
-	return t.set(f, n)
-}
-
-// Delete makes as many as were found.
-func (t numbers) Delete(name string) error {
-	o := t.k.originals[name]
-	if o == nil || o.Number == nil {
-		return nil
-	}
-	f, err := t.k.read(name)
-	if err != nil {
-		return err
-	}
-	if f != nil && f.Capable {
-		if err := t.set(f, *o.Number); err != nil {
-			return err
-		}
-	}
-	o.Number = nil
-	t.k.forgetEmpty(name)
-	return nil
-}
-
-// set makes n virtual functions. The kernel has no way from one number to another
+// setNumber makes n virtual functions. The kernel has no way from one number to another
 // but through none, and a driver forgets all settings on it: those that were there
 // get back theirs. The device's own carrier goes down meanwhile: who sets a rate,
 // or asks what a driver can, waits for it.
-func (t numbers) set(f *Function, n uint16) error {
+func (k *Keeper) setNumber(f *Function, n uint16) error {
 	if f.Number == n {
 		return nil
 	}
-	k := t.k
 	k.keepSettings(f)
 	for _, step := range []uint16{0, n} {
 		if step == f.Number {

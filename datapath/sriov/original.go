@@ -7,47 +7,31 @@ import (
 	"github.com/signalbox/signalbox/datapath/spec"
 )
 
-// Original is what was found of a physical function before the first touch: of
-// what is ours only.
+// Original is what was found of a physical function before the first touch; nil
+// where it is not ours.
 type Original struct {
 	Number    *uint16            `json:"number,omitempty"`
 	Autoprobe *bool              `json:"autoprobe,omitempty"`
-	Eswitch   spec.Eswitch       `json:"eswitch,omitempty"` // EswitchNone where it is not ours
+	Eswitch   *spec.Eswitch      `json:"eswitch,omitempty"`
 	VFs       map[uint16]spec.VF `json:"vfs,omitempty"`
 }
 
 func (o *Original) empty() bool {
-	return o.Number == nil && o.Autoprobe == nil && o.Eswitch == spec.EswitchNone && len(o.VFs) == 0
+	return o.Number == nil && o.Autoprobe == nil && o.Eswitch == nil && len(o.VFs) == 0
 }
 
-// number notes the number, where it is not ours yet.
-func (o *Original) number(f *Function) {
-	if o.Number == nil {
-		n := f.Number
-		o.Number = &n
-	}
-}
-
-func (o *Original) autoprobe(f *Function) {
-	if o.Autoprobe == nil && f.Autoprobe != nil {
-		on := *f.Autoprobe
-		o.Autoprobe = &on
-	}
-}
-
-func (o *Original) eswitch(f *Function) {
-	if o.Eswitch == spec.EswitchNone {
-		o.Eswitch = f.Eswitch
+// note keeps what was found, where it is not ours yet.
+func note[V any](original **V, found V) {
+	if *original == nil {
+		*original = &found
 	}
 }
 
 // vf notes the attributes of a set that are not ours yet.
 func (o *Original) vf(id uint16, have spec.VF, set spec.VFAttributes) {
 	found := o.VFs[id]
-	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
-		if set&one != 0 && found.Has&one == 0 {
-			found.Take(have, one)
-		}
+	for one := range (set &^ found.Has).Each() {
+		found.Take(have, one)
 	}
 	if o.VFs == nil {
 		o.VFs = make(map[uint16]spec.VF)
@@ -90,13 +74,13 @@ func (k *Keeper) noteOriginals(name string) {
 	}
 	o := k.remember(name)
 	if s.Number != nil {
-		o.number(f)
+		note(&o.Number, f.Number)
 	}
-	if s.Autoprobe != nil {
-		o.autoprobe(f)
+	if s.Autoprobe != nil && f.Autoprobe != nil {
+		note(&o.Autoprobe, *f.Autoprobe)
 	}
-	if s.Eswitch != spec.EswitchNone {
-		o.eswitch(f)
+	if s.Eswitch != spec.EswitchNone && f.Eswitch != spec.EswitchNone {
+		note(&o.Eswitch, f.Eswitch)
 	}
 	for id, v := range s.VFs {
 		if have := f.vf(id); have != nil && v.Has != 0 {

@@ -117,10 +117,8 @@ func (v *validation) checkVF(id uint16, vf spec.VF) {
 		return
 	}
 	a := v.keeper.abilities(v.f)
-	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
-		if vf.Has&one != 0 && a.cannot&one != 0 {
-			v.fail(int(id), one, "driver %s can not do this", v.f.Driver)
-		}
+	for one := range (vf.Has & a.cannot).Each() {
+		v.fail(int(id), one, "driver %s can not do this", v.f.Driver)
 	}
 	if vf.Has&spec.VFVLAN != 0 && vf.TPID == spec.TPIDService && !a.qinq && !a.qinqUnknown {
 		v.fail(int(id), spec.VFVLAN, "driver %s has no tag of the type TPID_0X88A8", v.f.Driver)

@@ -62,10 +62,8 @@ func (t vfs) Put(key vfKey, v spec.VF) error {
 	o := t.k.remember(key.Name)
 	want := v
 	back := o.VFs[key.ID].Has & t.of &^ v.Has
-	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
-		if back&one != 0 {
-			want.Take(o.VFs[key.ID], one)
-		}
+	for one := range back.Each() {
+		want.Take(o.VFs[key.ID], one)
 	}
 	o.vf(key.ID, have.Set, v.Has)
 	if err := t.k.setVF(f, key.ID, want); err != nil {
@@ -105,10 +103,9 @@ func (t vfs) Delete(key vfKey) error {
 }
 
 // setVF brings a virtual function of f, as it was just read, to what v has, and
-// reads it back. The order is
-// the one that drivers need: an address reaches a function that has a driver only
-// when that is bound again, and a trusted one would overwrite it; so trust is
-// taken away before and given last.
+// reads it back. The order is the one that drivers need: an address reaches a
+// function that has a driver only when that is bound again, and a trusted one
+// would overwrite it; so trust is taken away before and given last.
 func (k *Keeper) setVF(f *Function, id uint16, v spec.VF) error {
 	name, have := f.Name, f.VFs[id].Set
 	if v.Has&spec.VFMAC != 0 && v.MAC != have.MAC {
@@ -171,8 +168,8 @@ func (k *Keeper) retryWithCarrier(f *Function, id uint16, v spec.VF) error {
 
 // refused is what the kernel said of an attribute.
 func refused(name string, id uint16, v spec.VF, named spec.VFAttributes, err error) error {
-	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
-		if named&one != 0 && (named&^one == 0 || one == spec.VFMaxRate) {
+	for one := range named.Each() {
+		if one == named || one == spec.VFMaxRate {
 			return fmt.Errorf("interface %s: virtual function %d: set %s to %s: %w", name, id, one, v.Value(one), err)
 		}
 	}
@@ -213,8 +210,8 @@ func (k *Keeper) compare(name string, id uint16, v spec.VF) error {
 	}
 	have := f.VFs[id].Set
 	var errs []error
-	for one := spec.VFAttributes(1); one <= spec.VFAll; one <<= 1 {
-		if v.Has&one == 0 || have.Only(one) == v.Only(one) {
+	for one := range v.Has.Each() {
+		if have.Only(one) == v.Only(one) {
 			continue
 		}
 		got := "nothing"
